@@ -1,0 +1,1 @@
+"""Fairway: channel layers, interface servers and workers."""
