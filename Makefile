@@ -1,0 +1,46 @@
+# Every target does its own set-up; `make` alone lists them.
+
+PYTHON ?= python3
+PORT ?= 8000
+MINUTES ?= 10
+
+VENV := .venv/bin/python
+SAY := @printf '==> %s\n'
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo test lint bench soak docs dev-environment
+
+help: ## list what there is to make
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' Makefile
+
+demo: ## run the chat and its live panel (PORT=8000)
+	@$(PYTHON) scripts/environment.py server
+	@$(VENV) -m fairway.demo --port $(PORT)
+
+test: lint ## lint, then test on the oldest, the newest and the default Python here
+	@$(PYTHON) scripts/system_packages.py
+	@$(VENV) scripts/core_tests.py
+	$(SAY) "all tests on $$($(VENV) --version)"
+	@$(VENV) -m pytest
+
+lint: dev-environment ## ruff, its formatter, and mypy --strict
+	$(SAY) "ruff check" && $(VENV) -m ruff check .
+	$(SAY) "ruff format --check" && $(VENV) -m ruff format --check .
+	$(SAY) "mypy --strict" && $(VENV) -m mypy && $(VENV) -m mypy scripts/*.py
+
+bench: dev-environment ## measure against the peers; prints the tables of docs/benchmarks.md
+	@$(PYTHON) scripts/system_packages.py
+	@$(VENV) -m benchmarks
+
+soak: dev-environment ## faults at random under load, with a ledger of every message (MINUTES=10)
+	@$(PYTHON) scripts/system_packages.py
+	@$(VENV) -m benchmarks.soak --minutes $(MINUTES)
+
+docs: ## build docs/ into site/, where any warning is an error
+	@$(PYTHON) scripts/environment.py docs
+	@$(VENV) -m sphinx --fail-on-warning --keep-going --quiet -b html docs site
+	$(SAY) "open site/index.html"
+
+dev-environment:
+	@$(PYTHON) scripts/environment.py dev
