@@ -1,0 +1,246 @@
+"""The messages waiting in this process, by channel, and who waits for them.
+
+The rules in one place: FIFO per channel, at most once, bounded, expiring. Nothing
+here waits: an operation returns the waiter to be woken, and the caller (which
+holds the lock) wakes it once the lock is free. A woken waiter comes back to take
+its message itself, so a message is never in the hands of a waiter that was
+cancelled, and a wake-up that finds its waiter gone goes to the next.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+#: Causes of drops, as counted and logged.
+EXPIRED = "expired"
+OVER_CAPACITY = "over_capacity"
+
+#: A message as it waits: the instant after which nobody may read it, its encoded body, and
+#: what the store wants to hear of when it is handed over (opaque here). A plain tuple, since
+#: one is made for every message: a NamedTuple costs as much as all the rest of ``put``.
+Parcel = tuple[float, bytes, Any]
+
+#: Empty queues are kept for their next message; from this many on they are cleaned away.
+_CLEAN_FROM = 256
+
+
+class Full(Exception):
+    """The channel holds as many unread messages as it may."""
+
+
+class Waiter:
+    """Somebody waiting for a message on any of ``channels``."""
+
+    __slots__ = ("channels", "woken")
+
+    def __init__(self, channels: Sequence[str]):
+        self.channels = channels
+        self.woken = False
+
+    def wake(self) -> bool:
+        """Tell the waiter to come and take; False if it can't be told any more."""
+        raise NotImplementedError
+
+
+class Drop(NamedTuple):
+    """Messages given up, and why."""
+
+    cause: str
+    channel: str
+    parcels: list[Parcel]
+
+
+class _Queue:
+    __slots__ = ("parcels", "waiters")
+
+    def __init__(self) -> None:
+        self.parcels: deque[Parcel] = deque()
+        self.waiters: dict[Waiter, None] = {}
+
+
+class Inbox:
+    """Queues of parcels by channel name. Not thread-safe: the caller holds a lock.
+
+    Times are seconds on any clock that only goes forward, the same in every call.
+    """
+
+    def __init__(self) -> None:
+        self._queues: dict[str, _Queue] = {}
+        self._clean_at = _CLEAN_FROM
+        self._turn = 0
+        self._drops: list[Drop] = []
+
+    # -- putting in ---------------------------------------------------------------
+
+    def put(self, channel: str, parcel: Parcel, limit: int, now: float) -> Waiter | None:
+        """Append ``parcel``; the waiter to be woken for it, if there is one.
+
+        Raises :class:`Full` if ``limit`` unread ones are there.
+        """
+        queue = self._queues.get(channel) or self._new_queue(channel)
+        parcels = queue.parcels
+        if len(parcels) >= limit:
+            self._expire(channel, queue, now)
+            if len(parcels) >= limit:
+                raise Full
+        parcels.append(parcel)
+        return self._pop_waiter(queue) if queue.waiters else None
+
+    def put_back(self, channel: str, parcels: Sequence[Parcel]) -> Waiter | None:
+        """Return parcels that were taken and not used to the front, oldest first."""
+        queue = self._queues.get(channel) or self._new_queue(channel)
+        queue.parcels.extendleft(reversed(parcels))
+        return self.next_waiter(channel)
+
+    def drop(self, cause: str, channel: str, parcels: list[Parcel]) -> None:
+        """Note that these will not be handed over."""
+        self._drops.append(Drop(cause, channel, parcels))
+
+    # -- taking out ---------------------------------------------------------------
+
+    def take(self, channel: str, now: float) -> Parcel | None:
+        """The oldest unexpired parcel of ``channel``, removed."""
+        queue = self._queues.get(channel)
+        if queue is None or not queue.parcels:
+            return None
+        if queue.parcels[0][0] <= now:
+            self._expire(channel, queue, now)
+        return queue.parcels.popleft() if queue.parcels else None
+
+    def take_any(self, channels: Sequence[str], now: float) -> tuple[str, Parcel] | None:
+        """The oldest parcel of one of ``channels``.
+
+        Each call begins one channel further on, so a busy channel doesn't starve a quiet one.
+        """
+        self._turn += 1
+        for i in range(len(channels)):
+            channel = channels[(i + self._turn) % len(channels)]
+            parcel = self.take(channel, now)
+            if parcel is not None:
+                return channel, parcel
+        return None
+
+    def take_all(self, channel: str) -> list[Parcel]:
+        """Everything unread in ``channel``, removed, oldest first."""
+        queue = self._queues.get(channel)
+        if queue is None:
+            return []
+        parcels = list(queue.parcels)
+        queue.parcels.clear()
+        return parcels
+
+    # -- waiting ------------------------------------------------------------------
+
+    def enlist(self, waiter: Waiter, *, first: bool = False) -> None:
+        """Register a waiter: behind the others, or before them if it was woken in vain."""
+        waiter.woken = False
+        for channel in waiter.channels:
+            queue = self._queues.get(channel) or self._new_queue(channel)
+            if first:
+                queue.waiters = {waiter: None, **queue.waiters}
+            else:
+                queue.waiters[waiter] = None
+
+    def forget(self, waiter: Waiter) -> list[Waiter]:
+        """Remove a waiter that gave up; the waiters to be woken in its stead."""
+        self._withdraw(waiter)
+        return self.heirs(waiter) if waiter.woken else []
+
+    def heirs(self, waiter: Waiter) -> list[Waiter]:
+        """Who is to be woken once ``waiter``, woken, took elsewhere or not at all."""
+        found = (self.next_waiter(channel) for channel in waiter.channels)
+        return [heir for heir in found if heir is not None]
+
+    def next_waiter(self, channel: str) -> Waiter | None:
+        """The waiter to be woken for a message in ``channel``, if one is not woken yet."""
+        queue = self._queues.get(channel)
+        if queue is None or not queue.waiters or not queue.parcels:
+            return None
+        return self._pop_waiter(queue)
+
+    def waiting(self, channel: str) -> int:
+        """How many waiters stand at ``channel``."""
+        queue = self._queues.get(channel)
+        return 0 if queue is None else len(queue.waiters)
+
+    # -- looking ------------------------------------------------------------------
+
+    def pending(self, channel: str) -> int:
+        """How many messages wait in ``channel``."""
+        queue = self._queues.get(channel)
+        return 0 if queue is None else len(queue.parcels)
+
+    def oldest(self, channels: Iterable[str] | None = None) -> float | None:
+        """The earliest deadline in these channels (default: in all)."""
+        names = self._queues if channels is None else channels
+        queues = (self._queues.get(name) for name in names)
+        heads = (queue.parcels[0][0] for queue in queues if queue is not None and queue.parcels)
+        return min(heads, default=None)
+
+    def unread(self) -> Iterator[tuple[str, int]]:
+        """Channels with messages waiting, and how many."""
+        for channel, queue in self._queues.items():
+            if queue.parcels:
+                yield channel, len(queue.parcels)
+
+    # -- time and cleaning --------------------------------------------------------
+
+    def sweep(self, now: float) -> None:
+        """Drop what expired everywhere, and give memory back."""
+        for channel, queue in self._queues.items():
+            if queue.parcels and queue.parcels[0][0] <= now:
+                self._expire(channel, queue, now)
+        self._clean()
+
+    def clear(self) -> list[tuple[str, list[Parcel]]]:
+        """Forget all messages; waiters stay. What was forgotten, by channel."""
+        return [(channel, self.take_all(channel)) for channel, _ in list(self.unread())]
+
+    def collect_drops(self) -> list[Drop]:
+        """What was dropped since the last call."""
+        drops, self._drops = self._drops, []
+        return drops
+
+    @property
+    def has_drops(self) -> bool:
+        """Whether :meth:`collect_drops` would return something."""
+        return bool(self._drops)
+
+    def _new_queue(self, channel: str) -> _Queue:
+        if len(self._queues) >= self._clean_at:
+            self._clean()
+        queue = self._queues[channel] = _Queue()
+        return queue
+
+    def _clean(self) -> None:
+        """Forget empty queues; a new dict, since a dict keeps the largest table it ever had."""
+        self._queues = {
+            channel: queue
+            for channel, queue in self._queues.items()
+            if queue.parcels or queue.waiters
+        }
+        self._clean_at = max(_CLEAN_FROM, 2 * len(self._queues))
+
+    def _pop_waiter(self, queue: _Queue) -> Waiter:
+        waiter = next(iter(queue.waiters))
+        if len(waiter.channels) == 1:
+            del queue.waiters[waiter]
+        else:
+            self._withdraw(waiter)
+        waiter.woken = True
+        return waiter
+
+    def _withdraw(self, waiter: Waiter) -> None:
+        for channel in waiter.channels:
+            queue = self._queues.get(channel)
+            if queue is not None:
+                queue.waiters.pop(waiter, None)
+
+    def _expire(self, channel: str, queue: _Queue, now: float) -> None:
+        gone = []
+        while queue.parcels and queue.parcels[0][0] <= now:
+            gone.append(queue.parcels.popleft())
+        if gone:
+            self._drops.append(Drop(EXPIRED, channel, gone))

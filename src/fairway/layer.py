@@ -1,0 +1,224 @@
+"""The channel layer: the contract, once, for every store.
+
+The names and meanings are those of the ASGI channel-layer specification and of
+Channels 4; what goes beyond them is said at each method.
+"""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from re import Pattern
+from typing import ClassVar
+
+from . import errors, names
+from .blocking import BlockingLayer
+from .codec import MAX_MESSAGE_SIZE, Codec
+from .core.capacity import Capacities
+from .forking import begin_after_fork
+from .mailbox import Taken
+from .names import address_of, group_name
+from .options import check_seconds, check_size
+from .store import Store
+from .types import Message, Sendable, Statistics
+
+#: Bytes of randomness in a node's id: names must be unique among all processes of a site.
+_NODE_BYTES = 7
+
+
+class ChannelLayer(ABC):
+    """Sends and receives messages over a store. Any thread and any event loop may use it.
+
+    ``expiry``: seconds an unread message is kept. ``group_expiry``: seconds a
+    membership lasts after the last ``group_add``; ``None``: as long as its owner.
+    ``capacity``: unread messages per channel; ``channel_capacity``: exceptions, by
+    glob or compiled regex, first match wins. ``max_message_size``: encoded bytes.
+    ``symmetric_encryption_keys``: passwords; the first encrypts, any decrypts.
+
+    A closed layer may be used again: it starts anew, as another node.
+    """
+
+    extensions: ClassVar[list[str]] = ["groups", "flush", "statistics"]
+    #: Whether processes can reach each other through this layer.
+    cross_process: ClassVar[bool] = True
+
+    ChannelFull = errors.ChannelFull
+    MessageTooLarge = errors.MessageTooLarge
+    MAX_NAME_LENGTH = names.MAX_NAME_LENGTH
+
+    def __init__(
+        self,
+        *,
+        expiry: float = 60,
+        group_expiry: float | None = 86400,
+        capacity: int = 100,
+        channel_capacity: Mapping[str | Pattern[str], int] | None = None,
+        max_message_size: int = MAX_MESSAGE_SIZE,
+        symmetric_encryption_keys: Sequence[str | bytes] | None = None,
+    ):
+        self.expiry = check_seconds("expiry", expiry)
+        self.group_expiry = (
+            None if group_expiry is None else check_seconds("group_expiry", group_expiry)
+        )
+        self.capacity = capacity
+        self.channel_capacity = channel_capacity or {}
+        self.capacities = Capacities(capacity, channel_capacity)
+        self._codec = Codec(
+            max_size=check_size("max_message_size", max_message_size),
+            keys=symmetric_encryption_keys or (),
+        )
+        self._begin()
+        begin_after_fork(self)
+
+    @abstractmethod
+    def _make_store(self, node: str) -> Store:
+        """The store, as seen from a new node of this id."""
+
+    def begin_after_fork(self) -> None:
+        """Become another node in a forked child."""
+        self._begin()
+
+    def _begin(self) -> None:
+        """Become a new node."""
+        self.node = secrets.token_hex(_NODE_BYTES)
+        self._locals = itertools.count(1)
+        self.store = self._make_store(self.node)
+
+    @property
+    def blocking(self) -> BlockingLayer:
+        """The same layer for threads and plain scripts: no ``await``, no event loop."""
+        return BlockingLayer(self)
+
+    # -- channels -----------------------------------------------------------------
+
+    async def send(self, channel: str, message: Sendable) -> None:
+        """Put ``message`` into ``channel`` for one reader.
+
+        Raises :class:`ChannelFull`, :class:`MessageTooLarge`, :class:`InvalidName`,
+        :class:`InvalidMessage`; :class:`StoreUnavailable` if the store didn't take it.
+        """
+        address = address_of(channel)
+        body = self._codec.encode(message)
+        await self.store.send(address, body, self.capacities.of(address))
+
+    async def receive(self, channel: str) -> Message:
+        """The next message of ``channel``, waiting for it. Cancelling loses nothing."""
+        channels = (self._readable(channel),)
+        while True:
+            taken = await self.store.receive(channels, None)
+            if taken is not None and (message := self.decode(taken)) is not None:
+                return message
+
+    async def receive_many(
+        self, channels: Sequence[str], *, timeout: float | None = None
+    ) -> tuple[str, Message] | tuple[None, None]:
+        """The next message of any of ``channels``, with the channel's name.
+
+        ``(None, None)`` after ``timeout`` seconds; 0 takes only what is there, ``None``
+        waits for ever. A busy channel doesn't starve a quiet one.
+        """
+        readable = self.readable(channels)
+        while True:
+            taken = await self.store.receive(readable, timeout)
+            if taken is None:
+                return None, None
+            if (message := self.decode(taken)) is not None:
+                return taken[0], message
+
+    async def new_channel(self, prefix: str = "specific") -> str:
+        """A name for a process-specific channel that only this layer object can read."""
+        return self.make_channel_name(prefix)
+
+    def make_channel_name(self, prefix: str = "specific") -> str:
+        """:meth:`new_channel` without ``await``: making a name needs no store."""
+        name = f"{prefix}.{self.node}!{next(self._locals):x}"
+        address_of(name)
+        return name
+
+    # -- groups -------------------------------------------------------------------
+
+    async def group_add(self, group: str, channel: str) -> None:
+        """Make ``channel``, of any process, a member of ``group``, or renew it."""
+        await self.store.group_add(group_name(group), address_of(channel))
+
+    async def group_discard(self, group: str, channel: str) -> None:
+        """End a membership; quiet if there is none."""
+        await self.store.group_discard(group_name(group), address_of(channel))
+
+    async def group_send(self, group: str, message: Sendable) -> None:
+        """Send to every channel of ``group``. A full one misses it, which is counted."""
+        group_name(group)
+        await self.store.group_send(group, self._codec.encode(message))
+
+    async def group_channels(self, group: str) -> list[str]:
+        """The names of the channels in ``group``."""
+        return await self.store.group_channels(group_name(group))
+
+    # -- the store as a whole -------------------------------------------------------
+
+    async def global_statistics(self) -> Statistics:
+        """Figures of all channels together; see :class:`fairway.types.Statistics`."""
+        return await self.store.statistics(None)
+
+    async def channel_statistics(self, channel: str) -> Statistics:
+        """Figures of one channel. Of a process-specific one, counts and rates are those of
+        all channels of its node under that prefix: a store keeps no history per socket."""
+        return await self.store.statistics(address_of(channel))
+
+    async def flush(self) -> None:
+        """Forget all messages and groups in the store. Waiting readers stay."""
+        await self.store.flush()
+
+    async def close(self) -> None:
+        """Release connections and end this node: its channels leave their groups."""
+        await self.store.close()
+        self._begin()
+
+    # -- names, as Channels' base class has them --------------------------------------
+
+    def valid_channel_name(self, name: str, receive: bool = False) -> bool:
+        """True, or :class:`InvalidName` (a TypeError). ``receive`` allows an empty local part."""
+        address_of(f"{name}x" if receive and isinstance(name, str) and name[-1:] == "!" else name)
+        return True
+
+    def valid_group_name(self, name: str) -> bool:
+        """True, or :class:`InvalidName` (a TypeError)."""
+        group_name(name)
+        return True
+
+    require_valid_channel_name = valid_channel_name
+    require_valid_group_name = valid_group_name
+
+    def get_capacity(self, channel: str) -> int:
+        """How many unread messages ``channel`` may hold."""
+        return self.capacities.of(address_of(channel))
+
+    # -- helpers --------------------------------------------------------------------
+
+    def _readable(self, channel: str) -> str:
+        address = address_of(channel)
+        if address.node is not None and address.node != self.node:
+            raise errors.InvalidName(
+                f"channel {channel!r} can only be received by the process that made it; "
+                f"this node's channels have '.{self.node}!' in their names"
+            )
+        return channel
+
+    def readable(self, channels: Sequence[str]) -> Sequence[str]:
+        """``channels``, if this node may receive from all of them."""
+        if isinstance(channels, (str, bytes)) or not channels:
+            raise errors.InvalidName(
+                f"channels is {channels!r}; it is a list of one or more channel names"
+            )
+        return tuple(map(self._readable, channels))
+
+    def decode(self, taken: Taken) -> Message | None:
+        """The message, or None (counted and logged) where the bytes hold none."""
+        channel, (_, body, _) = taken
+        try:
+            return self._codec.decode(body)
+        except errors.UndecodableMessage:
+            self.store.drops.record("undecodable", channel, 1)
+            return None

@@ -1,0 +1,186 @@
+"""Inboxes and groups in this process's memory."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, TypeVar
+
+from ..core.capacity import Capacities
+from ..core.inbox import OVER_CAPACITY, Full, Waiter
+from ..core.membership import FOR_EVER, Memberships
+from ..core.meter import SAMPLE_INTERVAL, Meters
+from ..drops import Drops
+from ..errors import ChannelFull
+from ..forking import begin_after_fork
+from ..mailbox import Mailbox, Taken
+from ..names import Address, parse_channel
+from ..types import Statistics
+
+T = TypeVar("T")
+
+#: How often, at most, a call also looks for expired messages everywhere (parts of the expiry).
+_SWEEPS_PER_EXPIRY = 8
+
+
+class MemoryStore:
+    """Everything stored by the layers that share this object. Thread-safe.
+
+    ``expiry`` and ``group_expiry`` are seconds (``None``: memberships do not end by
+    time); ``clock`` gives seconds that only go forward.
+    """
+
+    def __init__(
+        self,
+        *,
+        expiry: float = 60,
+        group_expiry: float | None = 86400,
+        capacities: Capacities | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ):
+        self.expiry = expiry
+        self.group_expiry = FOR_EVER if group_expiry is None else group_expiry
+        self.capacities = capacities or Capacities(100)
+        self._clock = clock
+        self.begin_after_fork()
+        begin_after_fork(self)
+
+    def begin_after_fork(self) -> None:
+        """Start empty: a child can't reach its parent's memory."""
+        clock = self._clock
+        self.drops = Drops(clock)
+        self._mailbox = Mailbox(clock, self.drops)
+        self._lock = self._mailbox.lock
+        self._groups = Memberships()
+        self._meters = Meters(clock())
+        self._tidies_at = clock() + min(SAMPLE_INTERVAL, self.expiry)
+        self._sweeps_at = clock() + self.expiry / _SWEEPS_PER_EXPIRY
+
+    async def send(self, address: Address, body: bytes, capacity: int) -> None:
+        now = self._clock()
+        try:
+            with self._lock:
+                waiter = self._mailbox.inbox.put(
+                    address.name, (now + self.expiry, body, None), capacity, now
+                )
+                self._meters.count(address.inbox, 1)
+        except Full:
+            self._meters.count_full(address.inbox, 1)
+            raise ChannelFull(
+                f"channel {address.name!r} holds {capacity} unread messages, its capacity"
+            ) from None
+        finally:
+            if now >= self._tidies_at or self._mailbox.inbox.has_drops:
+                self._tidy(now)
+        if waiter is not None:
+            self._mailbox.wake((waiter,))
+
+    async def receive(self, channels: Sequence[str], timeout: float | None) -> Taken | None:
+        return await self._mailbox.take(channels, timeout)
+
+    def receive_blocking(self, channels: Sequence[str], timeout: float | None) -> Taken | None:
+        return self._mailbox.take_blocking(channels, timeout)
+
+    async def group_add(self, group: str, address: Address) -> None:
+        with self._lock:
+            self._groups.add(group, address.name, self._clock() + self.group_expiry)
+
+    async def group_discard(self, group: str, address: Address) -> None:
+        with self._lock:
+            self._groups.discard(group, address.name)
+
+    async def group_channels(self, group: str) -> list[str]:
+        with self._lock:
+            return self._groups.members(group, self._clock())
+
+    async def group_send(self, group: str, body: bytes) -> None:
+        now = self._clock()
+        with self._lock:
+            waiters = self._put_for_each(self._groups.members(group, now), body, now)
+        self._mailbox.wake(waiters)
+        if now >= self._tidies_at or self._mailbox.inbox.has_drops:
+            self._tidy(now)
+
+    def _put_for_each(self, channels: Sequence[str], body: bytes, now: float) -> list[Waiter]:
+        inbox, parcel, waiters = self._mailbox.inbox, (now + self.expiry, body, None), []
+        for channel in channels:
+            address = parse_channel(channel)
+            try:
+                waiter = inbox.put(channel, parcel, self.capacities.of(address), now)
+            except Full:
+                inbox.drop(OVER_CAPACITY, channel, [parcel])
+                self._meters.count_full(address.inbox, 1)
+            else:
+                self._meters.count(address.inbox, 1)
+                if waiter is not None:
+                    waiters.append(waiter)
+        return waiters
+
+    async def statistics(self, address: Address | None) -> Statistics:
+        self._mailbox.sweep()
+        now = self._clock()
+        with self._lock:
+            figures = self._figures_of_all(now) if address is None else self._figures(address, now)
+        figures["drops"] = self.drops.counts()
+        return figures
+
+    async def flush(self) -> None:
+        with self._lock:
+            self._mailbox.inbox.clear()
+            self._groups.clear()
+
+    async def close(self) -> None:
+        """Nothing to give back: what is stored belongs to all layers that share the store."""
+
+    def run(self, call: Coroutine[Any, Any, T]) -> T:
+        # These coroutines never wait, so one step carries them out, in any thread.
+        try:
+            call.send(None)
+        except StopIteration as finished:
+            result: T = finished.value
+            return result
+        raise RuntimeError("a call of the memory store waited")
+
+    def forget_node(self, node: str) -> None:
+        """End every membership of this node's channels: it closed."""
+        with self._lock:
+            self._groups.discard_node(node)
+
+    def _figures(self, address: Address, now: float) -> Statistics:
+        inbox, meters = self._mailbox.inbox, self._meters
+        return {
+            "messages_count": meters.counts.get(address.inbox, 0),
+            "messages_count_per_second": meters.rate(now, address.inbox),
+            "messages_pending": inbox.pending(address.name),
+            "messages_max_age": self._age(inbox.oldest([address.name]), now),
+            "channel_full_count": meters.fulls.get(address.inbox, 0),
+        }
+
+    def _figures_of_all(self, now: float) -> Statistics:
+        unread = [count for _, count in self._mailbox.inbox.unread()]
+        self._groups.expire(now)
+        return {
+            "messages_count": self._meters.total,
+            "messages_count_per_second": self._meters.rate(now),
+            "messages_pending": sum(unread),
+            "messages_max_age": self._age(self._mailbox.inbox.oldest(), now),
+            "channel_full_count": self._meters.total_full,
+            "groups": len(self._groups),
+            "channels": len(unread),
+        }
+
+    def _age(self, deadline: float | None, now: float) -> float:
+        return 0.0 if deadline is None else max(0.0, now - (deadline - self.expiry))
+
+    def _tidy(self, now: float) -> None:
+        """Housekeeping paid for by whoever sends: memory has no process of its own to do it."""
+        if now >= self._tidies_at:
+            self._tidies_at = now + min(SAMPLE_INTERVAL, self.expiry)
+            with self._lock:
+                self._meters.tick(now)
+        if now >= self._sweeps_at:
+            self._sweeps_at = now + self.expiry / _SWEEPS_PER_EXPIRY
+            with self._lock:
+                self._groups.expire(now)
+            self._mailbox.sweep()
+        self._mailbox.report_drops()
