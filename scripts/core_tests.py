@@ -18,7 +18,10 @@ TESTS = ["tests/test_structure.py", "tests/core", "tests/memory", "tests/conform
 
 def main() -> None:
     found = interpreters.find()
-    for minor in chosen(list(found)):
+    minors = chosen(list(found))
+    if not minors:
+        say.step("the core's tests on other Pythons: this machine has no other")
+    for minor in minors:
         python = environment.ensure(say.ROOT / f".venv-3.{minor}", found[minor], "test-core")
         say.step(f"the core's tests on Python 3.{minor}")
         command = [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", *TESTS]
