@@ -17,8 +17,8 @@ from . import errors, names
 from .blocking import BlockingLayer
 from .codec import MAX_MESSAGE_SIZE, Codec
 from .core.capacity import Capacities
+from .core.inbox import Taken
 from .forking import begin_after_fork
-from .mailbox import Taken
 from .names import address_of, group_name
 from .options import check_seconds, check_size
 from .store import Store
@@ -101,13 +101,20 @@ class ChannelLayer(ABC):
         """
         address = address_of(channel)
         body = self._codec.encode(message)
-        await self.store.send(address, body, self.capacities.of(address))
+        pending = self.store.send(address, body, self.capacities.of(address))
+        if pending is not None:
+            await pending
 
     async def receive(self, channel: str) -> Message:
         """The next message of ``channel``, waiting for it. Cancelling loses nothing."""
-        channels = (self._readable(channel),)
+        address = address_of(channel)
+        if address.node is not None and address.node != self.node:
+            raise self._not_ours(channel)
+        channels = (channel,)
         while True:
-            taken = await self.store.receive(channels, None)
+            taken = self.store.receive(channels, None)
+            if taken is not None and type(taken) is not tuple:
+                taken = await taken  # type: ignore[misc]
             if taken is not None and (message := self.decode(taken)) is not None:
                 return message
 
@@ -121,7 +128,9 @@ class ChannelLayer(ABC):
         """
         readable = self.readable(channels)
         while True:
-            taken = await self.store.receive(readable, timeout)
+            taken = self.store.receive(readable, timeout)
+            if taken is not None and not isinstance(taken, tuple):
+                taken = await taken
             if taken is None:
                 return None, None
             if (message := self.decode(taken)) is not None:
@@ -149,8 +158,9 @@ class ChannelLayer(ABC):
 
     async def group_send(self, group: str, message: Sendable) -> None:
         """Send to every channel of ``group``. A full one misses it, which is counted."""
-        group_name(group)
-        await self.store.group_send(group, self._codec.encode(message))
+        pending = self.store.group_send(group_name(group), self._codec.encode(message))
+        if pending is not None:
+            await pending
 
     async def group_channels(self, group: str) -> list[str]:
         """The names of the channels in ``group``."""
@@ -197,14 +207,11 @@ class ChannelLayer(ABC):
 
     # -- helpers --------------------------------------------------------------------
 
-    def _readable(self, channel: str) -> str:
-        address = address_of(channel)
-        if address.node is not None and address.node != self.node:
-            raise errors.InvalidName(
-                f"channel {channel!r} can only be received by the process that made it; "
-                f"this node's channels have '.{self.node}!' in their names"
-            )
-        return channel
+    def _not_ours(self, channel: str) -> errors.InvalidName:
+        return errors.InvalidName(
+            f"channel {channel!r} can only be received by the process that made it; "
+            f"this node's channels have '.{self.node}!' in their names"
+        )
 
     def readable(self, channels: Sequence[str]) -> Sequence[str]:
         """``channels``, if this node may receive from all of them."""
@@ -212,13 +219,15 @@ class ChannelLayer(ABC):
             raise errors.InvalidName(
                 f"channels is {channels!r}; it is a list of one or more channel names"
             )
-        return tuple(map(self._readable, channels))
+        for address in map(address_of, channels):
+            if address.node is not None and address.node != self.node:
+                raise self._not_ours(address.name)
+        return tuple(channels)
 
     def decode(self, taken: Taken) -> Message | None:
         """The message, or None (counted and logged) where the bytes hold none."""
-        channel, (_, body, _) = taken
         try:
-            return self._codec.decode(body)
+            return self._codec.decode(taken[1][1])
         except errors.UndecodableMessage:
-            self.store.drops.record("undecodable", channel, 1)
+            self.store.drops.record("undecodable", taken[0], 1)
             return None

@@ -5,29 +5,27 @@ from __future__ import annotations
 import asyncio
 import threading
 from asyncio import events
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
-from .core.inbox import Inbox, Parcel, Waiter
+from .core.inbox import Inbox, Parcel, Taken, Waiter
 from .drops import Drops
-
-#: A parcel with the channel it stood in.
-Taken = tuple[str, Parcel]
 
 
 class LoopWaiter(Waiter):
     """A coroutine waiting on the running loop."""
 
-    __slots__ = ("expired", "future", "loop")
+    __slots__ = ("future", "loop")
 
     def __init__(self, channels: Sequence[str]):
-        super().__init__(channels)
-        self.expired = False
+        self.channels = channels
+        self.taken = None
         self.loop = events.get_running_loop()
         self.future: asyncio.Future[None] = self.loop.create_future()
 
     def wake(self) -> bool:
         if events._get_running_loop() is self.loop:
-            self.settle()
+            if not self.future.done():
+                self.future.set_result(None)
             return True
         try:
             self.loop.call_soon_threadsafe(self.settle)
@@ -35,13 +33,8 @@ class LoopWaiter(Waiter):
             return False
         return True
 
-    def expire(self) -> None:
-        """End the wait because its time is up."""
-        self.expired = True
-        self.settle()
-
     def settle(self) -> None:
-        """End the wait."""
+        """End the wait, with a message or without."""
         if not self.future.done():
             self.future.set_result(None)
 
@@ -73,7 +66,7 @@ class Mailbox:
         drops: Drops,
         *,
         on_taken: Callable[[str, Parcel], object] | None = None,
-        on_dropped: Callable[[str, Sequence[Parcel]], None] | None = None,
+        on_dropped: Callable[[str, Sequence[Parcel]], object] | None = None,
     ):
         self.clock = clock
         self.drops = drops
@@ -83,48 +76,46 @@ class Mailbox:
         self._on_taken = on_taken
         self._on_dropped = on_dropped
 
-    async def take(self, channels: Sequence[str], timeout: float | None = None) -> Taken | None:
-        """The next message of any of ``channels``; None after ``timeout`` seconds.
+    def take(
+        self, channels: Sequence[str], timeout: float | None
+    ) -> Taken | Awaitable[Taken | None] | None:
+        """The next message of any of ``channels``, or, to be awaited, what comes in time.
 
-        A cancelled call has taken nothing.
+        Cancelling the wait takes nothing. A ``timeout`` (seconds) of 0 doesn't wait.
         """
+        inbox = self.inbox
         with self.lock:
-            taken = self._take_now(channels)
+            taken = inbox.take_any(channels, self.clock())
             if taken is None and timeout != 0:
                 waiter = LoopWaiter(channels)
-                self.inbox.enlist(waiter)
-        if taken is None and timeout != 0:
-            taken = await self._wait(waiter, timeout)
+                inbox.enlist(waiter)
+                return self._wait(waiter, timeout)
+        if inbox.drops:
+            self.report_drops()
         if self._on_taken is not None and taken is not None:
             self._on_taken(*taken)
-        if self.inbox.has_drops:
-            self.report_drops()
         return taken
 
-    def take_blocking(self, channels: Sequence[str], timeout: float | None = None) -> Taken | None:
+    def wait_blocking(self, channels: Sequence[str], timeout: float | None = None) -> Taken | None:
         """:meth:`take` for a thread without a loop."""
-        ends = None if timeout is None else self.clock() + timeout
         waiter = ThreadWaiter(channels)
-        taken = self._take_or_enlist(waiter)
-        while taken is None:
-            left = None if ends is None else ends - self.clock()
-            if (left is not None and left <= 0) or not waiter.event.wait(left):
-                taken = self._give_up(waiter)
-                break
-            waiter.event.clear()
-            taken = self._take_or_enlist(waiter)
-        if self._on_taken is not None and taken is not None:
-            self._on_taken(*taken)
-        self.report_drops()
-        return taken
+        with self.lock:
+            waiter.taken = self.inbox.take_any(channels, self.clock())
+            if waiter.taken is None:
+                self.inbox.enlist(waiter)
+        if waiter.taken is None:
+            try:
+                waiter.event.wait(timeout)
+            except BaseException:
+                self._leave(waiter)
+                raise
+        return self._handed(waiter)
 
     def wake(self, waiters: Iterable[Waiter]) -> None:
-        """Wake them; the turn of one whose loop is gone passes to the next."""
+        """Wake them; what one was handed whose loop is gone passes to the next."""
         for waiter in waiters:
             if not waiter.wake():
-                with self.lock:
-                    heirs = self.inbox.forget(waiter)
-                self.wake(heirs)
+                self._leave(waiter)
 
     def sweep(self) -> None:
         """Drop what expired, wherever it is."""
@@ -142,51 +133,30 @@ class Mailbox:
                 self._on_dropped(drop.channel, drop.parcels)
 
     async def _wait(self, waiter: LoopWaiter, timeout: float | None) -> Taken | None:
-        timer = None if timeout is None else waiter.loop.call_later(timeout, waiter.expire)
+        timer = None if timeout is None else waiter.loop.call_later(timeout, waiter.settle)
         try:
-            while True:
-                await waiter.future
-                if waiter.expired:
-                    return self._give_up(waiter)
-                waiter.future = waiter.loop.create_future()
-                taken = self._take_or_enlist(waiter)
-                if taken is not None:
-                    return taken
+            await waiter.future
         except BaseException:
             self._leave(waiter)
             raise
         finally:
             if timer is not None:
                 timer.cancel()
-
-    def _take_now(self, channels: Sequence[str]) -> Taken | None:
-        now = self.clock()
-        if len(channels) == 1:
-            parcel = self.inbox.take(channels[0], now)
-            return None if parcel is None else (channels[0], parcel)
-        return self.inbox.take_any(channels, now)
-
-    def _take_or_enlist(self, waiter: Waiter) -> Taken | None:
-        """Take, passing on a wake-up meant for another channel's message; or wait again."""
-        heirs: list[Waiter] = []
-        with self.lock:
-            taken = self._take_now(waiter.channels)
-            if taken is None:
-                self.inbox.enlist(waiter, first=waiter.woken)
-            elif waiter.woken and len(waiter.channels) > 1:
-                heirs = self.inbox.heirs(waiter)
-        self.wake(heirs)
-        return taken
-
-    def _give_up(self, waiter: Waiter) -> Taken | None:
-        """Leave after a time-out, with a message if one came at the last moment."""
-        with self.lock:
-            taken = self._take_now(waiter.channels)
-            heirs = self.inbox.forget(waiter)
-        self.wake(heirs)
-        return taken
+        if waiter.taken is None or self._on_taken is not None or self.inbox.drops:
+            return self._handed(waiter)
+        return waiter.taken
 
     def _leave(self, waiter: Waiter) -> None:
         with self.lock:
             heirs = self.inbox.forget(waiter)
         self.wake(heirs)
+
+    def _handed(self, waiter: Waiter) -> Taken | None:
+        if waiter.taken is None:  # timed out; a message may still come until it left the line
+            with self.lock:
+                self.inbox.withdraw(waiter)
+        if self.inbox.drops:
+            self.report_drops()
+        if self._on_taken is not None and waiter.taken is not None:
+            self._on_taken(*waiter.taken)
+        return waiter.taken

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Awaitable, Coroutine, Sequence
 from typing import Any, Protocol, TypeVar
 
+from .core.inbox import Taken
 from .drops import Drops
-from .mailbox import Taken
 from .names import Address
 from .types import Statistics
 
@@ -22,11 +22,19 @@ class Store(Protocol):
 
     drops: Drops
 
-    async def send(self, address: Address, body: bytes, capacity: int) -> None:
-        """Store a message; :class:`ChannelFull` where ``capacity`` unread ones are there."""
+    def send(self, address: Address, body: bytes, capacity: int) -> Awaitable[None] | None:
+        """Store a message; :class:`ChannelFull` where ``capacity`` unread ones are there.
 
-    async def receive(self, channels: Sequence[str], timeout: float | None) -> Taken | None:
-        """Take the next message of any of these, or None after ``timeout`` seconds."""
+        What is not done on return is awaited: a store that needs no waiting costs no coroutine.
+        """
+
+    def receive(
+        self, channels: Sequence[str], timeout: float | None
+    ) -> Taken | Awaitable[Taken | None] | None:
+        """Take the next message of any of these, or, awaited, None after ``timeout`` seconds.
+
+        Like ``send``: what is there already is returned, what is not is awaited.
+        """
 
     def receive_blocking(self, channels: Sequence[str], timeout: float | None) -> Taken | None:
         """:meth:`receive` for a thread without an event loop."""
@@ -37,7 +45,7 @@ class Store(Protocol):
     async def group_discard(self, group: str, address: Address) -> None:
         """End a membership, quietly if there is none."""
 
-    async def group_send(self, group: str, body: bytes) -> None:
+    def group_send(self, group: str, body: bytes) -> Awaitable[None] | None:
         """Store a message for each channel of the group that has room."""
 
     async def group_channels(self, group: str) -> list[str]:

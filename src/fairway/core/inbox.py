@@ -1,10 +1,9 @@
 """The messages waiting in this process, by channel, and who waits for them.
 
 The rules in one place: FIFO per channel, at most once, bounded, expiring. Nothing
-here waits: an operation returns the waiter to be woken, and the caller (which
-holds the lock) wakes it once the lock is free. A woken waiter comes back to take
-its message itself, so a message is never in the hands of a waiter that was
-cancelled, and a wake-up that finds its waiter gone goes to the next.
+here waits: a message that somebody waits for is handed to that waiter, and the
+waiter returned, for the caller (which holds the lock) to wake once the lock is
+free. A waiter that is cancelled before it woke gives its message back, to the front.
 """
 
 from __future__ import annotations
@@ -22,6 +21,9 @@ OVER_CAPACITY = "over_capacity"
 #: one is made for every message: a NamedTuple costs as much as all the rest of ``put``.
 Parcel = tuple[float, bytes, Any]
 
+#: A parcel with the channel it stood in.
+Taken = tuple[str, Parcel]
+
 #: Empty queues are kept for their next message; from this many on they are cleaned away.
 _CLEAN_FROM = 256
 
@@ -31,16 +33,16 @@ class Full(Exception):
 
 
 class Waiter:
-    """Somebody waiting for a message on any of ``channels``."""
+    """Somebody waiting for a message on any of ``channels``; ``taken`` is what came."""
 
-    __slots__ = ("channels", "woken")
+    __slots__ = ("channels", "taken")
 
     def __init__(self, channels: Sequence[str]):
         self.channels = channels
-        self.woken = False
+        self.taken: Taken | None = None
 
     def wake(self) -> bool:
-        """Tell the waiter to come and take; False if it can't be told any more."""
+        """Tell the waiter that ``taken`` is there; False if it can't be told any more."""
         raise NotImplementedError
 
 
@@ -70,50 +72,61 @@ class Inbox:
         self._queues: dict[str, _Queue] = {}
         self._clean_at = _CLEAN_FROM
         self._turn = 0
-        self._drops: list[Drop] = []
+        #: What was dropped and not collected yet; empty is the rule.
+        self.drops: list[Drop] = []
 
     # -- putting in ---------------------------------------------------------------
 
     def put(self, channel: str, parcel: Parcel, limit: int, now: float) -> Waiter | None:
-        """Append ``parcel``; the waiter to be woken for it, if there is one.
+        """Append ``parcel``, or hand it to a waiter, who is then to be woken.
 
         Raises :class:`Full` if ``limit`` unread ones are there.
         """
-        queue = self._queues.get(channel) or self._new_queue(channel)
+        queue = self._queues.get(channel)
+        if queue is None:
+            queue = self._new_queue(channel)
+        elif queue.waiters:
+            return self._hand_over(channel, parcel, queue)
         parcels = queue.parcels
         if len(parcels) >= limit:
             self._expire(channel, queue, now)
             if len(parcels) >= limit:
                 raise Full
         parcels.append(parcel)
-        return self._pop_waiter(queue) if queue.waiters else None
+        return None
 
-    def put_back(self, channel: str, parcels: Sequence[Parcel]) -> Waiter | None:
-        """Return parcels that were taken and not used to the front, oldest first."""
+    def put_back(self, channel: str, parcels: Sequence[Parcel]) -> list[Waiter]:
+        """Return what was taken and not used to the front, oldest first; whom to wake for it."""
         queue = self._queues.get(channel) or self._new_queue(channel)
-        queue.parcels.extendleft(reversed(parcels))
-        return self.next_waiter(channel)
+        handed = min(len(parcels), len(queue.waiters))
+        queue.parcels.extendleft(reversed(parcels[handed:]))
+        return [self._hand_over(channel, parcel, queue) for parcel in parcels[:handed]]
 
     def drop(self, cause: str, channel: str, parcels: list[Parcel]) -> None:
         """Note that these will not be handed over."""
-        self._drops.append(Drop(cause, channel, parcels))
+        self.drops.append(Drop(cause, channel, parcels))
 
     # -- taking out ---------------------------------------------------------------
 
     def take(self, channel: str, now: float) -> Parcel | None:
         """The oldest unexpired parcel of ``channel``, removed."""
         queue = self._queues.get(channel)
-        if queue is None or not queue.parcels:
+        if queue is None or not (parcels := queue.parcels):
             return None
-        if queue.parcels[0][0] <= now:
+        if parcels[0][0] <= now:
             self._expire(channel, queue, now)
-        return queue.parcels.popleft() if queue.parcels else None
+            if not parcels:
+                return None
+        return parcels.popleft()
 
     def take_any(self, channels: Sequence[str], now: float) -> tuple[str, Parcel] | None:
         """The oldest parcel of one of ``channels``.
 
         Each call begins one channel further on, so a busy channel doesn't starve a quiet one.
         """
+        if len(channels) == 1:
+            parcel = self.take(channels[0], now)
+            return None if parcel is None else (channels[0], parcel)
         self._turn += 1
         for i in range(len(channels)):
             channel = channels[(i + self._turn) % len(channels)]
@@ -133,32 +146,26 @@ class Inbox:
 
     # -- waiting ------------------------------------------------------------------
 
-    def enlist(self, waiter: Waiter, *, first: bool = False) -> None:
-        """Register a waiter: behind the others, or before them if it was woken in vain."""
-        waiter.woken = False
+    def enlist(self, waiter: Waiter) -> None:
+        """Register a waiter behind the others; its channels must have been found empty."""
         for channel in waiter.channels:
             queue = self._queues.get(channel) or self._new_queue(channel)
-            if first:
-                queue.waiters = {waiter: None, **queue.waiters}
-            else:
-                queue.waiters[waiter] = None
+            queue.waiters[waiter] = None
 
     def forget(self, waiter: Waiter) -> list[Waiter]:
-        """Remove a waiter that gave up; the waiters to be woken in its stead."""
-        self._withdraw(waiter)
-        return self.heirs(waiter) if waiter.woken else []
+        """Remove a waiter that gave up, its message put back; whom to wake for that."""
+        self.withdraw(waiter)
+        if waiter.taken is None:
+            return []
+        (channel, parcel), waiter.taken = waiter.taken, None
+        return self.put_back(channel, [parcel])
 
-    def heirs(self, waiter: Waiter) -> list[Waiter]:
-        """Who is to be woken once ``waiter``, woken, took elsewhere or not at all."""
-        found = (self.next_waiter(channel) for channel in waiter.channels)
-        return [heir for heir in found if heir is not None]
-
-    def next_waiter(self, channel: str) -> Waiter | None:
-        """The waiter to be woken for a message in ``channel``, if one is not woken yet."""
-        queue = self._queues.get(channel)
-        if queue is None or not queue.waiters or not queue.parcels:
-            return None
-        return self._pop_waiter(queue)
+    def withdraw(self, waiter: Waiter) -> None:
+        """Remove a waiter from the queues it stands in."""
+        for channel in waiter.channels:
+            queue = self._queues.get(channel)
+            if queue is not None:
+                queue.waiters.pop(waiter, None)
 
     def waiting(self, channel: str) -> int:
         """How many waiters stand at ``channel``."""
@@ -200,13 +207,8 @@ class Inbox:
 
     def collect_drops(self) -> list[Drop]:
         """What was dropped since the last call."""
-        drops, self._drops = self._drops, []
+        drops, self.drops = self.drops, []
         return drops
-
-    @property
-    def has_drops(self) -> bool:
-        """Whether :meth:`collect_drops` would return something."""
-        return bool(self._drops)
 
     def _new_queue(self, channel: str) -> _Queue:
         if len(self._queues) >= self._clean_at:
@@ -223,24 +225,18 @@ class Inbox:
         }
         self._clean_at = max(_CLEAN_FROM, 2 * len(self._queues))
 
-    def _pop_waiter(self, queue: _Queue) -> Waiter:
+    def _hand_over(self, channel: str, parcel: Parcel, queue: _Queue) -> Waiter:
         waiter = next(iter(queue.waiters))
         if len(waiter.channels) == 1:
             del queue.waiters[waiter]
         else:
-            self._withdraw(waiter)
-        waiter.woken = True
+            self.withdraw(waiter)
+        waiter.taken = (channel, parcel)
         return waiter
-
-    def _withdraw(self, waiter: Waiter) -> None:
-        for channel in waiter.channels:
-            queue = self._queues.get(channel)
-            if queue is not None:
-                queue.waiters.pop(waiter, None)
 
     def _expire(self, channel: str, queue: _Queue, now: float) -> None:
         gone = []
         while queue.parcels and queue.parcels[0][0] <= now:
             gone.append(queue.parcels.popleft())
         if gone:
-            self._drops.append(Drop(EXPIRED, channel, gone))
+            self.drops.append(Drop(EXPIRED, channel, gone))

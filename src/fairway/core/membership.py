@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import math
 
-from ..names import parse_channel
+from ..names import Address
 
 #: A membership that ends with its owner only.
 FOR_EVER = math.inf
+
+
+_Members = dict[str, tuple[float, Address]]
 
 
 class Memberships:
     """Groups of channels with an end each. Not thread-safe: the caller holds a lock."""
 
     def __init__(self) -> None:
-        self._groups: dict[str, dict[str, float]] = {}
+        self._groups: dict[str, _Members] = {}
 
-    def add(self, group: str, channel: str, until: float) -> bool:
-        """Add or renew; True if the group is new here."""
+    def add(self, group: str, address: Address, until: float) -> bool:
+        """Add or renew; True if it is now the group's only channel."""
         members = self._groups.get(group)
         if members is None:
-            self._groups[group] = {channel: until}
-            return True
-        members[channel] = until
-        return False
+            members = self._groups[group] = {}
+        members[address.name] = (until, address)
+        return len(members) == 1
 
     def discard(self, group: str, channel: str) -> bool:
         """Remove quietly; True if that was the group's last channel."""
@@ -33,12 +35,12 @@ class Memberships:
         members.pop(channel, None)
         return self._forget_if_empty(group, members)
 
-    def members(self, group: str, now: float) -> list[str]:
+    def members(self, group: str, now: float) -> list[Address]:
         """The channels whose membership has not ended."""
         members = self._groups.get(group)
         if members is None:
             return []
-        return [channel for channel, until in members.items() if until > now]
+        return [address for until, address in members.values() if until > now]
 
     def expire(self, now: float) -> list[str]:
         """Forget memberships that ended; the groups that are empty by that."""
@@ -47,7 +49,7 @@ class Memberships:
     def discard_node(self, node: str) -> None:
         """Remove every channel that this node made from every group."""
         for group, members in list(self._groups.items()):
-            for channel in [name for name in members if parse_channel(name).node == node]:
+            for channel in [name for name, (_, owner) in members.items() if owner.node == node]:
                 del members[channel]
             self._forget_if_empty(group, members)
 
@@ -64,11 +66,11 @@ class Memberships:
 
     def _expire(self, group: str, now: float) -> bool:
         members = self._groups[group]
-        for channel in [name for name, until in members.items() if until <= now]:
+        for channel in [name for name, (until, _) in members.items() if until <= now]:
             del members[channel]
         return self._forget_if_empty(group, members)
 
-    def _forget_if_empty(self, group: str, members: dict[str, float]) -> bool:
+    def _forget_if_empty(self, group: str, members: _Members) -> bool:
         if not members:
             del self._groups[group]
         return not members

@@ -7,14 +7,14 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from ..core.capacity import Capacities
-from ..core.inbox import OVER_CAPACITY, Full, Waiter
+from ..core.inbox import OVER_CAPACITY, Full, Taken, Waiter
 from ..core.membership import FOR_EVER, Memberships
 from ..core.meter import SAMPLE_INTERVAL, Meters
 from ..drops import Drops
 from ..errors import ChannelFull
 from ..forking import begin_after_fork
-from ..mailbox import Mailbox, Taken
-from ..names import Address, parse_channel
+from ..mailbox import Mailbox
+from ..names import Address
 from ..types import Statistics
 
 T = TypeVar("T")
@@ -50,40 +50,38 @@ class MemoryStore:
         clock = self._clock
         self.drops = Drops(clock)
         self._mailbox = Mailbox(clock, self.drops)
+        self.receive = self._mailbox.take
         self._lock = self._mailbox.lock
         self._groups = Memberships()
         self._meters = Meters(clock())
         self._tidies_at = clock() + min(SAMPLE_INTERVAL, self.expiry)
         self._sweeps_at = clock() + self.expiry / _SWEEPS_PER_EXPIRY
 
-    async def send(self, address: Address, body: bytes, capacity: int) -> None:
+    def send(self, address: Address, body: bytes, capacity: int) -> None:
         now = self._clock()
+        inbox = self._mailbox.inbox
         try:
             with self._lock:
-                waiter = self._mailbox.inbox.put(
-                    address.name, (now + self.expiry, body, None), capacity, now
-                )
-                self._meters.count(address.inbox, 1)
+                waiter = inbox.put(address.name, (now + self.expiry, body, None), capacity, now)
+                counts = self._meters.counts
+                counts[address.inbox] = counts.get(address.inbox, 0) + 1
         except Full:
             self._meters.count_full(address.inbox, 1)
             raise ChannelFull(
                 f"channel {address.name!r} holds {capacity} unread messages, its capacity"
             ) from None
         finally:
-            if now >= self._tidies_at or self._mailbox.inbox.has_drops:
+            if now >= self._tidies_at or inbox.drops:
                 self._tidy(now)
         if waiter is not None:
             self._mailbox.wake((waiter,))
 
-    async def receive(self, channels: Sequence[str], timeout: float | None) -> Taken | None:
-        return await self._mailbox.take(channels, timeout)
-
     def receive_blocking(self, channels: Sequence[str], timeout: float | None) -> Taken | None:
-        return self._mailbox.take_blocking(channels, timeout)
+        return self._mailbox.wait_blocking(channels, timeout)
 
     async def group_add(self, group: str, address: Address) -> None:
         with self._lock:
-            self._groups.add(group, address.name, self._clock() + self.group_expiry)
+            self._groups.add(group, address, self._clock() + self.group_expiry)
 
     async def group_discard(self, group: str, address: Address) -> None:
         with self._lock:
@@ -91,29 +89,31 @@ class MemoryStore:
 
     async def group_channels(self, group: str) -> list[str]:
         with self._lock:
-            return self._groups.members(group, self._clock())
+            members = self._groups.members(group, self._clock())
+        return [address.name for address in members]
 
-    async def group_send(self, group: str, body: bytes) -> None:
+    def group_send(self, group: str, body: bytes) -> None:
         now = self._clock()
         with self._lock:
             waiters = self._put_for_each(self._groups.members(group, now), body, now)
         self._mailbox.wake(waiters)
-        if now >= self._tidies_at or self._mailbox.inbox.has_drops:
+        if now >= self._tidies_at or self._mailbox.inbox.drops:
             self._tidy(now)
 
-    def _put_for_each(self, channels: Sequence[str], body: bytes, now: float) -> list[Waiter]:
-        inbox, parcel, waiters = self._mailbox.inbox, (now + self.expiry, body, None), []
-        for channel in channels:
-            address = parse_channel(channel)
+    def _put_for_each(self, members: Sequence[Address], body: bytes, now: float) -> list[Waiter]:
+        put, capacity_of, count = self._mailbox.inbox.put, self.capacities.of, self._meters.count
+        parcel, waiters = (now + self.expiry, body, None), []
+        for address in members:
+            channel, inbox, _ = address
             try:
-                waiter = inbox.put(channel, parcel, self.capacities.of(address), now)
+                waiter = put(channel, parcel, capacity_of(address), now)
             except Full:
-                inbox.drop(OVER_CAPACITY, channel, [parcel])
-                self._meters.count_full(address.inbox, 1)
-            else:
-                self._meters.count(address.inbox, 1)
-                if waiter is not None:
-                    waiters.append(waiter)
+                self._mailbox.inbox.drop(OVER_CAPACITY, channel, [parcel])
+                self._meters.count_full(inbox, 1)
+                continue
+            count(inbox, 1)
+            if waiter is not None:
+                waiters.append(waiter)
         return waiters
 
     async def statistics(self, address: Address | None) -> Statistics:
