@@ -1,0 +1,206 @@
+"""A worker: reads events from a layer and runs an application or consumers for them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import threading
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+from ..errors import ConfigurationError
+from ..layer import ChannelLayer
+from ..options import check_seconds
+from ..routing.current import set_layer
+from ..routing.routes import Router, Routes
+from ..server.asgi import Application
+from ..server.protocol import LEASE
+from ..types import Message
+from .application import ApplicationHost
+from .consumers import ConsumerHost
+from .host import Host, Job
+from .loading import check_target, load_target
+from .pulse import Pulse
+from .session import Ground
+from .slots import Slots
+
+logger = logging.getLogger("fairway.worker")
+
+#: As many as Python's own executors have.
+DEFAULT_THREADS = min(32, (os.cpu_count() or 1) + 4)
+DEFAULT_CONCURRENCY = 1000
+DEFAULT_MAX_BODY = 16 * 1024 * 1024
+
+
+class Worker:
+    """Runs ``target``, an ASGI 3 application, a list of routes or an import path of either.
+
+    ``threads``: sync consumers that run at once. ``concurrency``: async consumers, or an
+    application's requests, that run at once; open WebSockets of an application don't
+    count. What is beyond that waits in the layer, for this worker or another.
+    ``channels``: read only these of the channels that the target has a use for.
+    ``graceful_timeout``: seconds that running work is given to finish once stopped.
+    ``lease``: seconds of silence after which an interface server counts as dead.
+    ``max_body``: bytes of a request's body that a consumer is given; more is a 413.
+    """
+
+    def __init__(
+        self,
+        layer: ChannelLayer,
+        target: Application | Routes | str,
+        *,
+        threads: int = DEFAULT_THREADS,
+        concurrency: int = DEFAULT_CONCURRENCY,
+        channels: Sequence[str] | None = None,
+        graceful_timeout: float = 30.0,
+        lease: float = LEASE,
+        max_body: int = DEFAULT_MAX_BODY,
+    ):
+        self.layer = layer
+        limits = {"threads": threads, "tasks": concurrency}
+        for pool, limit in limits.items():
+            if limit < 1:
+                key = "concurrency" if pool == "tasks" else pool
+                raise ConfigurationError(f"{key} is {limit!r}; a worker needs 1 or more")
+        self._slots = Slots(limits)
+        self._is_short_of_room = False
+        self._graceful_timeout = check_seconds("graceful_timeout", graceful_timeout)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._jobs: set[asyncio.Task[None]] = set()
+        self._pulse = Pulse(layer, check_seconds("lease", lease))
+        self._host = self._make_host(target, threads, max_body)
+        self.channels = _chosen(channels, self._host.channels)
+        self._pools = {channel: self._host.pools(channel) for channel in self.channels}
+        self._stop_requested = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def _make_host(self, target: Application | Routes | str, threads: int, max_body: int) -> Host:
+        ground = Ground(self.layer, self._pulse, self._spawn)
+        checked = load_target(target) if isinstance(target, str) else check_target(target)
+        if isinstance(checked, Sequence):
+            return ConsumerHost(ground, Router(checked), threads=threads, max_body=max_body)
+        return ApplicationHost(ground, checked)
+
+    # -- running ------------------------------------------------------------------------
+
+    async def run(self, on_ready: Callable[[], None] | None = None) -> None:
+        """Work until :meth:`stop`, then finish what runs. ``on_ready``: called before the first.
+
+        Raises :class:`StartupFailed` if the application can't start, and the layer's
+        error if reading from it failed for good.
+        """
+        self._loop = asyncio.get_running_loop()
+        self._something_changed = asyncio.Event()
+        set_layer(self.layer)
+        async with self._host.running():
+            self._pulse.start()
+            try:
+                if on_ready is not None:
+                    on_ready()
+                await self._listen_until_stopped()
+            finally:
+                await self._wind_up()
+
+    def stop(self) -> None:
+        """Have :meth:`run` finish what runs and return. Any thread may call it, any time."""
+        self._stop_requested.set()
+        loop = self._loop
+        if loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(self._something_changed.set)
+
+    async def _listen_until_stopped(self) -> None:
+        while not self._stop_requested.is_set():
+            self._something_changed.clear()
+            await self._until_change(asyncio.ensure_future(self._listen()))
+
+    async def _until_change(self, listener: asyncio.Future[None]) -> None:
+        """Listen until what is listened to, or whether at all, has to be decided anew."""
+        changed = asyncio.ensure_future(self._something_changed.wait())
+        both: set[asyncio.Future[Any]] = {listener, changed}
+        try:
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await _cancelled(*both)
+        if not listener.cancelled():
+            listener.result()
+
+    async def _listen(self) -> None:
+        """Take messages while everything has room; with less room, until some is free again."""
+        channels = self._readable()
+        self._is_short_of_room = len(channels) < len(self.channels)
+        while channels:
+            channel, message = await self.layer.receive_many(channels)
+            if channel is not None and message is not None:
+                self._start(channel, message)
+            if self._readable() != channels:
+                return
+        await self._something_changed.wait()
+
+    def _readable(self) -> list[str]:
+        return [
+            channel for channel in self.channels if self._slots.have_room(self._host.pools(channel))
+        ]
+
+    # -- jobs -----------------------------------------------------------------------------
+
+    def _start(self, channel: str, message: Message) -> None:
+        try:
+            job = self._host.job(channel, message)
+        except Exception:
+            logger.exception("ignored a message from %s that isn't one of its kind", channel)
+            return
+        if job.pool is not None:
+            self._slots.take(job.pool)
+        task = self._spawn(job.work)
+        self._jobs.add(task)
+        task.add_done_callback(lambda task: self._end(task, job))
+
+    def _end(self, task: asyncio.Task[None], job: Job) -> None:
+        self._jobs.discard(task)
+        if job.pool is not None:
+            self._slots.give_back(job.pool)
+            if self._is_short_of_room:
+                self._something_changed.set()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._report)
+        return task
+
+    def _report(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            logger.error("a connection was lost to an error", exc_info=task.exception())
+
+    # -- the end ----------------------------------------------------------------------------
+
+    async def _wind_up(self) -> None:
+        await self._host.stop()
+        if self._jobs:
+            _, unfinished = await asyncio.wait(self._jobs, timeout=self._graceful_timeout)
+            if unfinished:
+                logger.warning(
+                    "%d jobs were not finished after %g s", len(unfinished), self._graceful_timeout
+                )
+        await _cancelled(*self._tasks)
+        await self._pulse.stop()
+
+
+async def _cancelled(*tasks: asyncio.Future[Any]) -> None:
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks)
+
+
+def _chosen(wanted: Sequence[str] | None, available: Sequence[str]) -> list[str]:
+    if wanted is None:
+        return list(available)
+    unknown = sorted(set(wanted) - set(available))
+    if unknown or not wanted:
+        raise ConfigurationError(
+            f"channels is {wanted!r}; this target has a use for {', '.join(available)}"
+        )
+    return list(wanted)
