@@ -7,6 +7,7 @@ converts, every backend does.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from reprlib import repr as abridged
 from typing import Any
 
 import ormsgpack
@@ -24,8 +25,9 @@ _STRICT = (
     | ormsgpack.OPT_PASSTHROUGH_UUID
 )
 _TRAVELS = "bytes, str, int, float, bool, None, list, dict"
-#: The format itself bounds nesting; deeper values cannot be read back.
-_MAX_DEPTH = 500
+#: Containers in one another, the message's own dict included, that the encoder writes.
+#: The decoder reads more, so nothing that was sent is too deep for its reader.
+_MAX_DEPTH = 255
 _MIN_INT, _MAX_INT = -(2**63), 2**64 - 1
 
 _packb = ormsgpack.packb
@@ -41,7 +43,10 @@ class Codec:
 
     def __init__(self, *, max_size: int = MAX_MESSAGE_SIZE, keys: Sequence[str | bytes] = ()):
         self.max_size = max_size
-        self._encrypt, self._decrypt = _ciphers(keys) if keys else (None, None)
+        self._encrypt: _Cipher | None = None
+        self._decrypt: _Cipher | None = None
+        if keys:
+            self._encrypt, self._decrypt = _ciphers(keys)
 
     def encode(self, message: Sendable) -> bytes:
         """The bytes of ``message``.
@@ -50,7 +55,9 @@ class Codec:
         travel, :class:`MessageTooLarge` where the result exceeds ``max_size``.
         """
         if not isinstance(message, dict):
-            raise InvalidMessage(f"a message is a dict, not {type(message).__name__}: {message!r}")
+            raise InvalidMessage(
+                f"a message is a dict, not {type(message).__name__}: {abridged(message)}"
+            )
         try:
             body = _packb(message, None, _STRICT)
         except (TypeError, ValueError):
@@ -67,7 +74,7 @@ class Codec:
         if self._decrypt:
             body = self._decrypt(body)
         try:
-            message = _unpackb(body)
+            message = _unpackb(body, ext_hook=_extension)
         except (TypeError, ValueError) as error:
             raise UndecodableMessage(f"{len(body)} bytes are not msgpack: {error}") from error
         if type(message) is not dict:
@@ -75,22 +82,29 @@ class Codec:
         return message
 
 
+def _extension(_tag: int, data: bytes) -> bytes:
+    """An ``ormsgpack.Ext``, which the encoder lets through, arrives as its bytes."""
+    return data
+
+
 def _plain(value: Any, path: str, depth: int) -> Any:
     """``value`` made of exact built-in types, or InvalidMessage with the path to what is not.
 
     Only met by what the fast encoder refuses: enum members and subclasses that are
-    still a str, an int or bytes travel as those; all else is refused.
+    still a str, an int, a float or bytes travel as those; all else is refused.
     """
-    if depth > _MAX_DEPTH:
-        raise InvalidMessage(f"{path[:60]}… is nested too deeply ({_MAX_DEPTH} levels)")
-    if value is None or isinstance(value, (bool, float)):
+    if value is None or isinstance(value, bool):
         return value
+    if isinstance(value, float):
+        return float.__float__(value)
     if isinstance(value, str):
         return _plain_str(value, path)
     if isinstance(value, (bytes, bytearray, memoryview)):
         return bytes(value)
     if isinstance(value, int):
         return _plain_int(value, path)
+    if depth == _MAX_DEPTH and isinstance(value, (list, tuple, dict)):
+        raise InvalidMessage(f"{path[:60]}… is nested too deeply (over {_MAX_DEPTH} levels)")
     if isinstance(value, (list, tuple)):
         return [_plain(item, f"{path}[{i}]", depth + 1) for i, item in enumerate(value)]
     if isinstance(value, dict):
