@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from random import Random
 from typing import Any, NamedTuple
 
 #: Causes of drops, as counted and logged.
@@ -71,7 +72,7 @@ class Inbox:
     def __init__(self) -> None:
         self._queues: dict[str, _Queue] = {}
         self._clean_at = _CLEAN_FROM
-        self._turn = 0
+        self._lot = Random(0).random
         #: What was dropped and not collected yet; empty is the rule.
         self.drops: list[Drop] = []
 
@@ -99,7 +100,8 @@ class Inbox:
         """Return what was taken and not used to the front, oldest first; whom to wake for it."""
         queue = self._queues.get(channel) or self._new_queue(channel)
         handed = min(len(parcels), len(queue.waiters))
-        queue.parcels.extendleft(reversed(parcels[handed:]))
+        for parcel in reversed(parcels[handed:]):
+            _insert(queue.parcels, parcel)
         return [self._hand_over(channel, parcel, queue) for parcel in parcels[:handed]]
 
     def drop(self, cause: str, channel: str, parcels: list[Parcel]) -> None:
@@ -122,14 +124,15 @@ class Inbox:
     def take_any(self, channels: Sequence[str], now: float) -> tuple[str, Parcel] | None:
         """The oldest parcel of one of ``channels``.
 
-        Each call begins one channel further on, so a busy channel doesn't starve a quiet one.
+        Where to begin is drawn by lot, so that a busy channel doesn't starve a quiet one:
+        taking turns would follow the rhythm of other readers.
         """
         if len(channels) == 1:
             parcel = self.take(channels[0], now)
             return None if parcel is None else (channels[0], parcel)
-        self._turn += 1
+        first = int(self._lot() * len(channels))
         for i in range(len(channels)):
-            channel = channels[(i + self._turn) % len(channels)]
+            channel = channels[i - first]
             parcel = self.take(channel, now)
             if parcel is not None:
                 return channel, parcel
@@ -240,3 +243,11 @@ class Inbox:
             gone.append(queue.parcels.popleft())
         if gone:
             self.drops.append(Drop(EXPIRED, channel, gone))
+
+
+def _insert(parcels: deque[Parcel], parcel: Parcel) -> None:
+    """Put ``parcel`` to the front, but behind older ones that were put back before it."""
+    place = 0
+    while place < len(parcels) and parcels[place][0] < parcel[0]:
+        place += 1
+    parcels.insert(place, parcel)
