@@ -19,6 +19,7 @@ from .codec import MAX_MESSAGE_SIZE, Codec
 from .core.capacity import Capacities
 from .core.inbox import Taken
 from .forking import begin_after_fork
+from .mailbox import LoopWaiter
 from .names import address_of, group_name
 from .options import check_seconds, check_size
 from .store import Store
@@ -113,7 +114,14 @@ class ChannelLayer(ABC):
         channels = (channel,)
         while True:
             taken = self.store.receive(channels, None)
-            if taken is not None and type(taken) is not tuple:
+            if type(taken) is LoopWaiter:  # `await taken` would cost a frame more
+                try:
+                    await taken.future
+                except BaseException:
+                    taken.leave()
+                    raise
+                taken = taken.taken
+            elif type(taken) is not tuple:
                 taken = await taken  # type: ignore[misc]
             if taken is not None and (message := self.decode(taken)) is not None:
                 return message

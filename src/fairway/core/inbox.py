@@ -9,9 +9,11 @@ free. A waiter that is cancelled before it woke gives its message back, to the f
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from random import Random
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
+
+from ..names import Address
 
 #: Causes of drops, as counted and logged.
 EXPIRED = "expired"
@@ -34,17 +36,26 @@ class Full(Exception):
 
 
 class Waiter:
-    """Somebody waiting for a message on any of ``channels``; ``taken`` is what came."""
+    """Somebody waiting for a message on any of ``channels``; ``parcel`` came, in ``channel``."""
 
-    __slots__ = ("channels", "taken")
+    __slots__ = ("channel", "channels", "parcel")
 
     def __init__(self, channels: Sequence[str]):
         self.channels = channels
-        self.taken: Taken | None = None
+        self.channel = ""
+        self.parcel: Parcel | None = None
+
+    @property
+    def taken(self) -> Taken | None:
+        """What came, with the channel it stood in; None until then."""
+        return None if self.parcel is None else (self.channel, self.parcel)
 
     def wake(self) -> bool:
         """Tell the waiter that ``taken`` is there; False if it can't be told any more."""
         raise NotImplementedError
+
+
+WaiterT = TypeVar("WaiterT", bound=Waiter)
 
 
 class Drop(NamedTuple):
@@ -96,6 +107,31 @@ class Inbox:
         parcels.append(parcel)
         return None
 
+    def put_for_each(
+        self,
+        addresses: Iterable[Address],
+        parcel: Parcel,
+        limit_of: Callable[[Address], int],
+        now: float,
+    ) -> tuple[list[Waiter], list[Address]]:
+        """:meth:`put` one parcel in many channels: whom to wake, and which channels were full.
+
+        Those miss it, which is noted among the drops.
+        """
+        waiters, full = [], []
+        for address in addresses:
+            channel = address[0]
+            queue = self._queues.get(channel)
+            if queue is not None and queue.waiters:  # the usual case, for one call less
+                waiters.append(self._hand_over(channel, parcel, queue))
+                continue
+            try:
+                self.put(channel, parcel, limit_of(address), now)
+            except Full:
+                self.drop(OVER_CAPACITY, channel, [parcel])
+                full.append(address)
+        return waiters, full
+
     def put_back(self, channel: str, parcels: Sequence[Parcel]) -> list[Waiter]:
         """Return what was taken and not used to the front, oldest first; whom to wake for it."""
         queue = self._queues.get(channel) or self._new_queue(channel)
@@ -138,6 +174,32 @@ class Inbox:
                 return channel, parcel
         return None
 
+    def take_or_enlist(
+        self,
+        channels: Sequence[str],
+        clock: Callable[[], float],
+        make_waiter: Callable[[Sequence[str]], WaiterT],
+    ) -> Taken | WaiterT:
+        """:meth:`take_any`, or a waiter put in line: one look for both at a single channel."""
+        if len(channels) == 1:
+            channel = channels[0]
+            queue = self._queues.get(channel)
+            if queue is not None:
+                parcels = queue.parcels
+                if parcels and parcels[0][0] <= (now := clock()):
+                    self._expire(channel, queue, now)
+                if parcels:
+                    return channel, parcels.popleft()
+                waiter = make_waiter(channels)
+                queue.waiters[waiter] = None
+                return waiter
+        taken = self.take_any(channels, clock())
+        if taken is not None:
+            return taken
+        waiter = make_waiter(channels)
+        self.enlist(waiter)
+        return waiter
+
     def take_all(self, channel: str) -> list[Parcel]:
         """Everything unread in ``channel``, removed, oldest first."""
         queue = self._queues.get(channel)
@@ -158,10 +220,8 @@ class Inbox:
     def forget(self, waiter: Waiter) -> list[Waiter]:
         """Remove a waiter that gave up, its message put back; whom to wake for that."""
         self.withdraw(waiter)
-        if waiter.taken is None:
-            return []
-        (channel, parcel), waiter.taken = waiter.taken, None
-        return self.put_back(channel, [parcel])
+        parcel, waiter.parcel = waiter.parcel, None
+        return [] if parcel is None else self.put_back(waiter.channel, [parcel])
 
     def withdraw(self, waiter: Waiter) -> None:
         """Remove a waiter from the queues it stands in."""
@@ -194,6 +254,16 @@ class Inbox:
         for channel, queue in self._queues.items():
             if queue.parcels:
                 yield channel, len(queue.parcels)
+
+    def parcels(self) -> Iterator[tuple[str, deque[Parcel]]]:
+        """Channels with messages waiting, and the messages; not to be changed."""
+        for channel, queue in self._queues.items():
+            if queue.parcels:
+                yield channel, queue.parcels
+
+    def channels(self) -> list[str]:
+        """Channels with a message or a waiter."""
+        return [name for name, queue in self._queues.items() if queue.parcels or queue.waiters]
 
     # -- time and cleaning --------------------------------------------------------
 
@@ -229,12 +299,14 @@ class Inbox:
         self._clean_at = max(_CLEAN_FROM, 2 * len(self._queues))
 
     def _hand_over(self, channel: str, parcel: Parcel, queue: _Queue) -> Waiter:
-        waiter = next(iter(queue.waiters))
+        waiters = queue.waiters
+        waiter = next(iter(waiters))
         if len(waiter.channels) == 1:
-            del queue.waiters[waiter]
+            del waiters[waiter]
         else:
             self.withdraw(waiter)
-        waiter.taken = (channel, parcel)
+        waiter.channel = channel
+        waiter.parcel = parcel
         return waiter
 
     def _expire(self, channel: str, queue: _Queue, now: float) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from itertools import islice
+
+from ..names import Address
 
 #: Seconds a rate looks back, and between two samples.
 WINDOW = 10.0
@@ -36,6 +39,15 @@ class Meters:
     def count_full(self, inbox: str, count: int) -> None:
         """Count messages that met a full channel of ``inbox``."""
         self.fulls[inbox] = self.fulls.get(inbox, 0) + count
+
+    def count_group(self, sent: Iterable[Address], full: Iterable[Address]) -> None:
+        """Count one message to each of ``sent``, some of which were ``full`` and missed it."""
+        counts = self.counts
+        for _, inbox, _ in sent:
+            counts[inbox] = counts.get(inbox, 0) + 1
+        for _, inbox, _ in full:
+            counts[inbox] -= 1
+            self.count_full(inbox, 1)
 
     @property
     def total(self) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from ..core.capacity import Capacities
-from ..core.inbox import OVER_CAPACITY, Full, Taken, Waiter
+from ..core.inbox import Full, Taken
 from ..core.membership import FOR_EVER, Memberships
 from ..core.meter import SAMPLE_INTERVAL, Meters
 from ..drops import Drops
@@ -94,27 +94,16 @@ class MemoryStore:
 
     def group_send(self, group: str, body: bytes) -> None:
         now = self._clock()
+        parcel = (now + self.expiry, body, None)
         with self._lock:
-            waiters = self._put_for_each(self._groups.members(group, now), body, now)
+            members = self._groups.members(group, now)
+            waiters, full = self._mailbox.inbox.put_for_each(
+                members, parcel, self.capacities.of, now
+            )
+            self._meters.count_group(members, full)
         self._mailbox.wake(waiters)
         if now >= self._tidies_at or self._mailbox.inbox.drops:
             self._tidy(now)
-
-    def _put_for_each(self, members: Sequence[Address], body: bytes, now: float) -> list[Waiter]:
-        put, capacity_of, count = self._mailbox.inbox.put, self.capacities.of, self._meters.count
-        parcel, waiters = (now + self.expiry, body, None), []
-        for address in members:
-            channel, inbox, _ = address
-            try:
-                waiter = put(channel, parcel, capacity_of(address), now)
-            except Full:
-                self._mailbox.inbox.drop(OVER_CAPACITY, channel, [parcel])
-                self._meters.count_full(inbox, 1)
-                continue
-            count(inbox, 1)
-            if waiter is not None:
-                waiters.append(waiter)
-        return waiters
 
     async def statistics(self, address: Address | None) -> Statistics:
         self._mailbox.sweep()
