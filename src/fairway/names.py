@@ -37,6 +37,7 @@ def parse_channel(name: str) -> Address:
     match = _CHANNEL.fullmatch(name) if isinstance(name, str) else None
     if match is None or len(name) > MAX_NAME_LENGTH:
         raise _invalid("channel", name, f"{_RULE}, and one '!' in a process-specific channel")
+    name = str.__str__(name)  # of a member of a str enum, say, which formats as another text
     if match[1] is None:
         return Address(name, name, None)
     if not match[1]:
@@ -50,7 +51,7 @@ def check_group(name: str) -> str:
     """Return ``name`` if it can name a group, else raise :class:`InvalidName`."""
     if not isinstance(name, str) or len(name) > MAX_NAME_LENGTH or not _GROUP.fullmatch(name):
         raise _invalid("group", name, _RULE)
-    return name
+    return str.__str__(name)
 
 
 def address_of(name: str) -> Address:

@@ -48,7 +48,7 @@ def _without_node(address: Address) -> str:
 
 
 def _compiled(key: str | re.Pattern[str]) -> re.Pattern[str]:
-    if isinstance(key, re.Pattern):
+    if isinstance(key, re.Pattern) and isinstance(key.pattern, str):
         return key
     if isinstance(key, str):
         return re.compile(fnmatch.translate(key))
