@@ -26,8 +26,10 @@ ROWS = [
     {"memory", "redis", "database"},
     {"conformance"},
     {"routing", "server", "worker"},
+    {"hosting"},
+    {"dev"},
     {"django"},
-    {"cli", "demo", "dev", "__main__"},
+    {"cli", "demo", "__main__"},
 ]
 STORES = {"memory", "redis", "database"}
 DEPTH = {part: depth for depth, row in enumerate(ROWS) for part in row}
