@@ -24,10 +24,11 @@ class HttpConnection(Connection):
     _is_complete = False
 
     async def _first_event(self) -> Message | None:
-        # Reading would invite the client to send the body ("100 Continue"), which is for the
-        # application to decide.
-        if any(name == b"expect" for name, _ in self.scope["headers"]):
-            self._unsent: list[tuple[bytes, bool]] = []
+        self._unsent: list[tuple[bytes, bool]] = []
+        # Reading invites the client to send the body ("100 Continue"): not before a worker has
+        # taken the request and not answered it at once.
+        self._is_uninvited = any(name == b"expect" for name, _ in self.scope["headers"])
+        if self._is_uninvited:
             return self._opening("http.request", body=b"", more_content=True)
         received = await self.client_receive()
         if received["type"] == "http.disconnect":
@@ -54,6 +55,8 @@ class HttpConnection(Connection):
         return None if message is None else await self._guarded(self._handle(message))
 
     async def _watch(self) -> Ending:
+        if self._is_uninvited:
+            await self.link.room()
         for content, more in self._unsent:
             await self._pass_on(content, more)
         while (received := await self.client_receive())["type"] != "http.disconnect":

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 
 from ..server.asgi import Application
 from ..server.protocol.scopes import scope_of
@@ -34,13 +33,11 @@ class ApplicationHost(Host):
         self._lifespan = Lifespan(application)
         self._sessions: set[Session] = set()
 
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
+    async def start(self) -> None:
         await self._lifespan.start()
-        try:
-            yield
-        finally:
-            await self._lifespan.stop()
+
+    async def close(self) -> None:
+        await self._lifespan.stop()
 
     def pools(self, channel: str) -> Sequence[str]:
         return ["tasks"] if channel == "http.request" else []

@@ -7,9 +7,8 @@ import contextvars
 import functools
 import inspect
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
 from typing import Any
 
 from ..routing.current import collect_begun
@@ -41,13 +40,11 @@ class ConsumerHost(Host):
         self._max_body = max_body
         self.channels = _with_siblings(router.channels)
 
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
+    async def start(self) -> None:
         self._executor = ThreadPoolExecutor(self._threads, thread_name_prefix="fairway-consumer")
-        try:
-            yield
-        finally:
-            self._executor.shutdown(wait=False, cancel_futures=True)
+
+    async def close(self) -> None:
+        self._executor.shutdown(wait=False, cancel_futures=True)
 
     def pools(self, channel: str) -> Sequence[str]:
         return sorted({_pool_of(each) for each in self._router.consumers(channel)} | {"tasks"})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Coroutine, Sequence
-from contextlib import AbstractAsyncContextManager
 from typing import Any, NamedTuple
 
 from ..types import Message
@@ -24,8 +23,12 @@ class Host(ABC):
     channels: Sequence[str]
 
     @abstractmethod
-    def running(self) -> AbstractAsyncContextManager[None]:
-        """Around the worker's life: start, and end, what the code needs."""
+    async def start(self) -> None:
+        """Prepare for messages."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """The worker is at its end: nothing runs any more."""
 
     @abstractmethod
     def pools(self, channel: str) -> Sequence[str]:

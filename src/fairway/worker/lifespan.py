@@ -17,7 +17,7 @@ class StartupFailed(FairwayError):
 
 
 class Lifespan:
-    """Runs an application's lifespan in one task; an application without one just runs.
+    """Runs an application's lifespan in one task; an application without one has nothing to do.
 
     ``state`` is what the application put there at its start, for the scopes of all
     its connections.
@@ -33,10 +33,13 @@ class Lifespan:
     async def start(self) -> None:
         """Wait for the application's start; :class:`StartupFailed` if it fails."""
         self._task = asyncio.get_running_loop().create_task(self._run())
-        answer = await self._ask("lifespan.startup")
-        if answer == {}:
+        try:
+            answer = await self._ask("lifespan.startup")
+        except asyncio.CancelledError:
+            self._task.cancel()
+            raise
+        if not answer:
             self._task = None
-            logger.debug("the application has no lifespan")
         elif answer["type"] == "lifespan.startup.failed":
             await self._end()
             raise StartupFailed(answer.get("message") or "the application's startup failed")
@@ -66,9 +69,14 @@ class Lifespan:
             "state": self.state,
         }
         try:
-            await self._application(scope, self._events.get, self._answers.put)
+            await self._application(scope, self._events.get, self._answer)
         except Exception as error:
             # Applications without a lifespan refuse the scope by raising.
-            logger.debug("the application's lifespan raised", exc_info=error)
+            logger.info("the application has no lifespan, or one that raised: %r", error)
         finally:
             self._answers.put_nowait({})
+
+    async def _answer(self, message: Event) -> None:
+        if not message["type"].startswith("lifespan."):
+            raise RuntimeError(f"{message['type']!r} where an answer to a lifespan event belongs")
+        await self._answers.put(message)

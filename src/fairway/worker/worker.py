@@ -93,14 +93,15 @@ class Worker:
         self._loop = asyncio.get_running_loop()
         self._something_changed = asyncio.Event()
         set_layer(self.layer)
-        async with self._host.running():
-            self._pulse.start()
-            try:
-                if on_ready is not None:
-                    on_ready()
-                await self._listen_until_stopped()
-            finally:
-                await self._wind_up()
+        await self._until_change(asyncio.ensure_future(self._host.start()))
+        self._pulse.start()
+        try:
+            if on_ready is not None and not self._stop_requested.is_set():
+                on_ready()
+            await self._listen_until_stopped()
+        finally:
+            await self._wind_up()
+            await self._host.close()
 
     def stop(self) -> None:
         """Have :meth:`run` finish what runs and return. Any thread may call it, any time."""
@@ -114,16 +115,16 @@ class Worker:
             self._something_changed.clear()
             await self._until_change(asyncio.ensure_future(self._listen()))
 
-    async def _until_change(self, listener: asyncio.Future[None]) -> None:
-        """Listen until what is listened to, or whether at all, has to be decided anew."""
+    async def _until_change(self, work: asyncio.Future[None]) -> None:
+        """Let ``work`` go on until it ends, or until it has to be decided anew what to do."""
         changed = asyncio.ensure_future(self._something_changed.wait())
-        both: set[asyncio.Future[Any]] = {listener, changed}
+        both: set[asyncio.Future[Any]] = {work, changed}
         try:
             await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
         finally:
             await _cancelled(*both)
-        if not listener.cancelled():
-            listener.result()
+        if not work.cancelled():
+            work.result()
 
     async def _listen(self) -> None:
         """Take messages while everything has room; with less room, until some is free again."""

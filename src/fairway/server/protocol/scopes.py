@@ -22,8 +22,9 @@ def event_of(scope: Mapping[str, Any]) -> Message:
     """What the first event of a connection says about it."""
     event = {key: scope[key] for key in _KEYS_BY_TYPE[scope["type"]] if scope.get(key) is not None}
     event.update({key: scope.get(key) for key in _ADDRESSES})
-    extensions = scope.get("extensions") or {}
-    event["extensions"] = {name: extensions[name] for name in EXTENSIONS if name in extensions}
+    extensions = scope.get("extensions")
+    if extensions is not None:
+        event["extensions"] = {name: extensions[name] for name in EXTENSIONS if name in extensions}
     event["spec_version"] = scope["asgi"].get("spec_version", "2.0")
     return event
 
@@ -31,14 +32,14 @@ def event_of(scope: Mapping[str, Any]) -> Message:
 def scope_of(event: Message, state: Mapping[str, Any]) -> dict[str, Any]:
     """The ASGI scope that ``event`` was made from, with the worker's lifespan ``state``."""
     kind = event["type"].partition(".")[0]
-    scope = {key: event[key] for key in _KEYS_BY_TYPE[kind] if key in event}
+    keys = (*_KEYS_BY_TYPE[kind], "extensions")
+    scope = {key: event[key] for key in keys if key in event}
     scope.update({key: event[key] and tuple(event[key]) for key in _ADDRESSES})
     return {
         **scope,
         "type": kind,
         "asgi": {"version": "3.0", "spec_version": event["spec_version"]},
         "headers": [(name, value) for name, value in event["headers"]],
-        "extensions": event["extensions"],
         "state": dict(state),
         "fairway": {"resumed": bool(event.get("resumed"))},
     }
