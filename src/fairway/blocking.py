@@ -41,7 +41,7 @@ class BlockingLayer:
 
     def new_channel(self, prefix: str = "specific") -> str:
         """A name for a process-specific channel."""
-        return self._layer.make_channel_name(prefix)
+        return self._layer.store.run(self._layer.new_channel(prefix))
 
     def group_add(self, group: str, channel: str) -> None:
         """Make ``channel`` a member of ``group``, or renew it."""

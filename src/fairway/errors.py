@@ -44,8 +44,17 @@ class LayerClosed(FairwayError, RuntimeError):
 
 
 class StoreUnavailable(FairwayError, ConnectionError):
-    """The store did not take the call: it may or may not have been carried out."""
+    """The store did not answer the call; unless the error says so, it was not carried out."""
+
+
+class OutcomeUnknown(StoreUnavailable):
+    """The connection broke after the call was written: nobody knows if it was carried out."""
 
 
 class UndecodableMessage(FairwayError, ValueError):
     """Bytes read from a store are not a message (corrupt, or under a key we lack)."""
+
+
+def channel_full(channel: str, capacity: int) -> ChannelFull:
+    """The error for a ``send`` that met a full channel."""
+    return ChannelFull(f"channel {channel!r} holds {capacity} unread messages, its capacity")

@@ -146,7 +146,9 @@ class ChannelLayer(ABC):
 
     async def new_channel(self, prefix: str = "specific") -> str:
         """A name for a process-specific channel that only this layer object can read."""
-        return self.make_channel_name(prefix)
+        name = self.make_channel_name(prefix)
+        await self.store.begin()
+        return name
 
     def make_channel_name(self, prefix: str = "specific") -> str:
         """:meth:`new_channel` without ``await``: making a name needs no store."""

@@ -19,6 +19,13 @@ def check_size(key: str, value: int) -> int:
     return value
 
 
+def check_count(key: str, value: int) -> int:
+    """A positive whole number."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ConfigurationError(f"{key} is {value!r}; it is a whole number, 1 or more")
+    return value
+
+
 def check_known(unknown: dict[str, object], known: list[str], backend: str) -> None:
     """Refuse configuration keys that ``backend`` doesn't have, naming those it has."""
     if unknown:

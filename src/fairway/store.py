@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Protocol, TypeVar
 
 from .core.inbox import Taken
+from .core.outbox import Batch
 from .drops import Drops
 from .names import Address
 from .types import Statistics
@@ -39,6 +40,9 @@ class Store(Protocol):
     def receive_blocking(self, channels: Sequence[str], timeout: float | None) -> Taken | None:
         """:meth:`receive` for a thread without an event loop."""
 
+    async def begin(self) -> None:
+        """Make this process's channels known to the store; quick once that is done."""
+
     async def group_add(self, group: str, address: Address) -> None:
         """Add or renew a membership."""
 
@@ -62,3 +66,48 @@ class Store(Protocol):
 
     def run(self, call: Coroutine[Any, Any, T]) -> T:
         """Carry out one of the above from a thread without an event loop."""
+
+
+class Link(Protocol):
+    """A connection to one shard, for writing. Lives in one event loop."""
+
+    def write(self, batch: Batch) -> None:
+        """Write a batch at once; each call's ``done`` hears the outcome later. Never waits."""
+
+    def close(self) -> None:
+        """Drop the connection; calls under way hear :class:`StoreUnavailable`."""
+
+
+class Feed(Protocol):
+    """A connection to one shard that reads the node's inbox. Lives in one event loop."""
+
+    def close(self) -> None:
+        """Stop reading. Nothing is delivered after this returns."""
+
+
+class Reader(Protocol):
+    """What a feed reads into: the node's place for one shard."""
+
+    #: How far the inbox was read, in the store's own terms; kept over reconnections.
+    cursor: Any
+
+    def deliver(self, sent_ms: int, fields: Sequence[tuple[bytes, bytes]]) -> None:
+        """One entry of the inbox, sent at this time of the store's clock."""
+
+    def lost_data(self) -> None:
+        """The inbox was found gone: the store lost it, or took the node for dead."""
+
+
+class Shard(Protocol):
+    """One server of a sharded store: what a backend implements for the engine."""
+
+    name: str
+
+    async def open_link(self, lost: Callable[[], None]) -> Link:
+        """Connect for writing; ``lost`` hears if the connection breaks.
+
+        Raises :class:`StoreUnavailable`.
+        """
+
+    async def open_feed(self, reader: Reader, lost: Callable[[], None]) -> Feed:
+        """Connect for reading this node's inbox; raises :class:`StoreUnavailable`."""

@@ -42,9 +42,24 @@ class Memberships:
             return []
         return [address for until, address in members.values() if until > now]
 
-    def expire(self, now: float) -> list[str]:
-        """Forget memberships that ended; the groups that are empty by that."""
-        return [group for group in list(self._groups) if self._expire(group, now)]
+    def expire(self, now: float) -> list[tuple[str, list[Address], bool]]:
+        """End what is over: each group concerned, the channels that left it, if it is empty."""
+        ended = []
+        for group, members in list(self._groups.items()):
+            gone = [address for until, address in members.values() if until <= now]
+            for address in gone:
+                del members[address.name]
+            if gone:
+                ended.append((group, gone, self._forget_if_empty(group, members)))
+        return ended
+
+    def all(self) -> list[tuple[str, Address, float]]:
+        """Every membership: the group, the channel and the end."""
+        return [
+            (group, address, until)
+            for group, members in self._groups.items()
+            for until, address in members.values()
+        ]
 
     def discard_node(self, node: str) -> None:
         """Remove every channel that this node made from every group."""
@@ -63,12 +78,6 @@ class Memberships:
 
     def __len__(self) -> int:
         return len(self._groups)
-
-    def _expire(self, group: str, now: float) -> bool:
-        members = self._groups[group]
-        for channel in [name for name, (until, _) in members.items() if until <= now]:
-            del members[channel]
-        return self._forget_if_empty(group, members)
 
     def _forget_if_empty(self, group: str, members: _Members) -> bool:
         if not members:

@@ -79,6 +79,9 @@ class MemoryStore:
     def receive_blocking(self, channels: Sequence[str], timeout: float | None) -> Taken | None:
         return self._mailbox.wait_blocking(channels, timeout)
 
+    async def begin(self) -> None:
+        """Nothing to do: every channel's store is this object."""
+
     async def group_add(self, group: str, address: Address) -> None:
         with self._lock:
             self._groups.add(group, address, self._clock() + self.group_expiry)

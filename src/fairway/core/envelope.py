@@ -1,0 +1,44 @@
+"""What one field of a node's inbox means.
+
+A stored inbox is a sequence of entries, each a list of ``(field, value)``. The
+field's first character says what the value is, so that one inbox carries all that
+concerns its node, in order.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+#: A message for the channel named by the field itself (names never begin with a mark).
+DIRECT = ""
+#: A message for the node's channels in the group.
+GROUP = "@"
+#: A message dealt to this node from the normal channel, its sending time before it.
+NORMAL = ">"
+#: The channel in the value joins, or leaves, the group; or the whole store was flushed.
+JOIN, LEAVE, FLUSH = "+", "-", "*"
+
+#: Bytes before a normal channel's message: when it was sent, in milliseconds, big-endian.
+STAMP = 8
+
+_MARKS = (GROUP, NORMAL, JOIN, LEAVE, FLUSH)
+
+
+class Field(NamedTuple):
+    """A field taken apart."""
+
+    kind: str
+    name: str
+
+
+@lru_cache(maxsize=16384)
+def parse_field(field: bytes) -> Field:
+    """The kind of a field and the name it carries."""
+    text = field.decode("ascii", "replace")
+    return Field(text[0], text[1:]) if text[:1] in _MARKS else Field(DIRECT, text)
+
+
+def stamped(sent_ms: int, body: bytes) -> bytes:
+    """A normal channel's message as it is stored."""
+    return sent_ms.to_bytes(STAMP, "big") + body

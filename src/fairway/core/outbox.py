@@ -1,0 +1,191 @@
+"""What is to be written to one shard, gathered until the next flush.
+
+Calls of one loop turn become one batch. Within a batch, what goes to the same
+place stands together and in order, so that a store writes it with one statement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+from ..names import Address
+
+T = TypeVar("T")
+
+#: Called once with the outcome: ``(result, None)`` or ``(None, error)``.
+Done = Callable[[Any, "BaseException | None"], None]
+
+
+class Send:
+    """A message for one channel. ``grouped``: a group's, so a full channel just misses it."""
+
+    __slots__ = ("address", "body", "capacity", "done", "grouped")
+
+    def __init__(
+        self, address: Address, body: bytes, capacity: int, done: Done, grouped: bool = False
+    ):
+        self.address = address
+        self.body = body
+        self.capacity = capacity
+        self.done = done
+        self.grouped = grouped
+
+
+class GroupSend:
+    """A message for every channel of a group."""
+
+    __slots__ = ("body", "done", "group")
+
+    def __init__(self, group: str, body: bytes, done: Done):
+        self.group = group
+        self.body = body
+        self.done = done
+
+
+class Membership:
+    """A channel that joins a group until ``lasts`` seconds from now, or leaves it.
+
+    ``last`` says that by leaving the node has no channel in the group any more.
+    """
+
+    __slots__ = ("address", "done", "group", "last", "lasts")
+
+    def __init__(
+        self,
+        group: str,
+        address: Address,
+        done: Done,
+        *,
+        lasts: float | None = None,
+        last: bool = False,
+    ):
+        self.group = group
+        self.address = address
+        self.done = done
+        self.lasts = lasts
+        self.last = last
+
+
+class Want:
+    """A node that can take ``credit`` more messages of a normal channel."""
+
+    __slots__ = ("channel", "credit", "done")
+
+    def __init__(self, channel: str, credit: int, done: Done):
+        self.channel = channel
+        self.credit = credit
+        self.done = done
+
+
+class Release:
+    """A node that takes no more of a normal channel and returns what it did not hand over."""
+
+    __slots__ = ("channel", "done", "parcels")
+
+    def __init__(self, channel: str, parcels: list[tuple[int, bytes]], done: Done):
+        self.channel = channel
+        #: ``(milliseconds of the store's clock when sent, body)``, oldest first.
+        self.parcels = parcels
+        self.done = done
+
+
+class Query(Generic[T]):
+    """A question to the store; ``name`` is a verb of the backend's, with its arguments."""
+
+    __slots__ = ("arguments", "done", "name")
+
+    def __init__(self, name: str, arguments: tuple[Any, ...], done: Done):
+        self.name = name
+        self.arguments = arguments
+        self.done = done
+
+
+class Batch:
+    """What one flush writes, sorted by where it goes."""
+
+    def __init__(self) -> None:
+        #: Sends to process-specific channels by node, then by channel name.
+        self.to_nodes: dict[str, dict[str, list[Send]]] = {}
+        self.to_channels: dict[str, list[Send]] = {}
+        self.to_groups: dict[str, list[GroupSend]] = {}
+        self.joins: dict[str, list[Membership]] = {}
+        self.leaves: dict[str, list[Membership]] = {}
+        self.wants: list[Want] = []
+        self.releases: list[Release] = []
+        self.queries: list[Query[Any]] = []
+        #: Messages of this node's inbox that were handed over, by channel name.
+        self.acks: dict[str, int] = {}
+
+    def calls(self) -> list[Done]:
+        """Whom to tell the outcome."""
+        sends = [send for by_name in self.to_nodes.values() for send in _flat(by_name)]
+        rest: list[Any] = [*self.wants, *self.releases, *self.queries]
+        for place in (self.to_channels, self.to_groups, self.joins, self.leaves):
+            rest.extend(_flat(place))  # type: ignore[arg-type]
+        return [call.done for call in (*sends, *rest)]
+
+
+def _flat(by_place: dict[str, list[T]]) -> list[T]:
+    return [call for calls in by_place.values() for call in calls]
+
+
+class Outbox:
+    """The batch being gathered for one shard."""
+
+    def __init__(self) -> None:
+        self._batch = Batch()
+        self._size = 0
+
+    def send(self, send: Send) -> None:
+        """Add a message for a channel."""
+        self._size += 1
+        address = send.address
+        if address.node is None:
+            self._batch.to_channels.setdefault(address.name, []).append(send)
+        else:
+            by_name = self._batch.to_nodes.setdefault(address.node, {})
+            by_name.setdefault(address.name, []).append(send)
+
+    def group_send(self, send: GroupSend) -> None:
+        """Add a message for a group."""
+        self._size += 1
+        self._batch.to_groups.setdefault(send.group, []).append(send)
+
+    def join(self, membership: Membership) -> None:
+        """Add a membership to be made or renewed."""
+        self._size += 1
+        self._batch.joins.setdefault(membership.group, []).append(membership)
+
+    def leave(self, membership: Membership) -> None:
+        """Add a membership to be ended."""
+        self._size += 1
+        self._batch.leaves.setdefault(membership.group, []).append(membership)
+
+    def want(self, want: Want) -> None:
+        """Add credit for a normal channel."""
+        self._size += 1
+        self._batch.wants.append(want)
+
+    def release(self, release: Release) -> None:
+        """Add messages to be returned to a normal channel."""
+        self._size += 1
+        self._batch.releases.append(release)
+
+    def query(self, query: Query[Any]) -> None:
+        """Add a question."""
+        self._size += 1
+        self._batch.queries.append(query)
+
+    def ack(self, name: str, count: int) -> None:
+        """Count messages that were handed over; negative: that now stand there besides."""
+        self._size += 1
+        self._batch.acks[name] = self._batch.acks.get(name, 0) + count
+
+    def __len__(self) -> int:
+        return self._size
+
+    def collect(self) -> Batch:
+        """The batch; the next one begins."""
+        batch, self._batch, self._size = self._batch, Batch(), 0
+        return batch

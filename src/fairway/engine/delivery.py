@@ -1,0 +1,142 @@
+"""What arrives in a node's inbox goes to the channels of this process."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from ..core.capacity import Capacities
+from ..core.envelope import DIRECT, FLUSH, GROUP, JOIN, NORMAL, STAMP, parse_field
+from ..core.inbox import OVER_CAPACITY, Full, Parcel, Waiter
+from ..core.membership import Memberships
+from ..mailbox import Mailbox
+
+_UNLIMITED = 1 << 62
+
+
+class Receipt:
+    """Says that the store counts this message until it is handed over."""
+
+    __slots__ = ("sent_ms", "shard")
+
+    def __init__(self, shard: str, sent_ms: int):
+        self.shard = shard
+        self.sent_ms = sent_ms
+
+
+class Events(Protocol):
+    """What the engine does about what arrives."""
+
+    def dealt(self, channel: str, shard: str, count: int) -> None:
+        """Messages of a normal channel came."""
+
+    def join(self, group: str, channel: str, lasts: float) -> None:
+        """Another process put one of our channels into a group."""
+
+    def leave(self, group: str, channel: str) -> None:
+        """Another process took one of our channels out of a group."""
+
+    def flushed(self) -> None:
+        """Somebody flushed the store."""
+
+    def filled(self, channel: str) -> None:
+        """Group messages filled a channel, which its senders can't know."""
+
+
+class Delivery:
+    """Sorts the entries of one shard's inbox into the mailbox."""
+
+    def __init__(
+        self,
+        shard: str,
+        mailbox: Mailbox,
+        memberships: Memberships,
+        capacities: Capacities,
+        expiry: float,
+        events: Events,
+    ):
+        self.shard = shard
+        self._mailbox = mailbox
+        self._memberships = memberships
+        self._capacities = capacities
+        self._expiry = expiry
+        self._events = events
+        #: Seconds to add to the store's clock to get ours; known from the first heartbeat on.
+        self.clock_offset = math.nan
+
+    def set_clock(self, store_ms: int, asked_at: float) -> None:
+        """Learn what the store's clock showed between ``asked_at`` and now, on ours."""
+        self.clock_offset = (self._mailbox.clock() + asked_at) / 2 - store_ms / 1000
+
+    def entry(self, sent_ms: int, fields: Sequence[tuple[bytes, bytes]]) -> None:
+        """Put what one entry carries into the channels it is for."""
+        waiters: list[Waiter] = []
+        later: list[Callable[[], None]] = []
+        now = self._mailbox.clock()
+        with self._mailbox.lock:
+            deadline = self._deadline(sent_ms, now)
+            receipt = Receipt(self.shard, sent_ms)
+            for field, value in fields:
+                kind, name = parse_field(field)
+                if kind == DIRECT:
+                    waiter = self._put(name, (deadline, value, receipt), now)
+                    if waiter is not None:
+                        waiters.append(waiter)
+                elif kind == GROUP:
+                    waiters.extend(self._put_for_group(name, (deadline, value, None), now, later))
+                elif kind == NORMAL:
+                    waiters.extend(self._put_normal(name, value, now))
+                else:
+                    later.append(self._control(kind, name, value))
+        self._announce(fields)
+        self._mailbox.wake(waiters)
+        for action in later:
+            action()
+        if self._mailbox.inbox.drops:
+            self._mailbox.report_drops()
+
+    def _deadline(self, sent_ms: int, now: float) -> float:
+        if math.isnan(self.clock_offset):
+            return now + self._expiry
+        return min(now, sent_ms / 1000 + self.clock_offset) + self._expiry
+
+    def _put(self, channel: str, parcel: Parcel, now: float) -> Waiter | None:
+        # Its sender was told that it is stored, so no bound applies here.
+        return self._mailbox.inbox.put(channel, parcel, _UNLIMITED, now)
+
+    def _put_normal(self, channel: str, value: bytes, now: float) -> list[Waiter]:
+        sent_ms = int.from_bytes(value[:STAMP], "big")
+        parcel = (self._deadline(sent_ms, now), value[STAMP:], Receipt(self.shard, sent_ms))
+        waiter = self._put(channel, parcel, now)
+        return [] if waiter is None else [waiter]
+
+    def _put_for_group(
+        self, group: str, parcel: Parcel, now: float, later: list[Callable[[], None]]
+    ) -> list[Waiter]:
+        inbox, waiters = self._mailbox.inbox, []
+        for address in self._memberships.members(group, now):
+            channel = address.name
+            try:
+                waiter = inbox.put(channel, parcel, self._capacities.of(address), now)
+            except Full:
+                inbox.drop(OVER_CAPACITY, channel, [parcel])
+                later.append(lambda channel=channel: self._events.filled(channel))  # type: ignore[misc]
+                continue
+            if waiter is not None:
+                waiters.append(waiter)
+        return waiters
+
+    def _announce(self, fields: Sequence[tuple[bytes, bytes]]) -> None:
+        parsed = (parse_field(field) for field, _ in fields if field[:1] == b">")
+        for channel, count in Counter(name for _, name in parsed).items():
+            self._events.dealt(channel, self.shard, count)
+
+    def _control(self, kind: str, name: str, value: bytes) -> Callable[[], None]:
+        if kind == FLUSH:
+            return self._events.flushed
+        if kind == JOIN:
+            lasts, _, channel = value.decode().partition("|")
+            return lambda: self._events.join(name, channel, float(lasts))
+        return lambda: self._events.leave(name, value.decode())

@@ -1,0 +1,150 @@
+"""Asks the shards for messages of the normal channels that somebody here receives from."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+
+from ..core.demand import Demand
+from ..core.inbox import Parcel
+from ..core.outbox import Outbox, Release, Want
+from ..errors import OutcomeUnknown
+from ..mailbox import Mailbox
+from .replies import nobody
+
+
+class Demands:
+    """The demand for each normal channel. Thread-safe.
+
+    ``add`` puts a call for a shard into the outbox of this thread's session, or the
+    I/O thread's.
+    """
+
+    def __init__(
+        self,
+        shards: Sequence[str],
+        prefetch: int,
+        mailbox: Mailbox,
+        add: Callable[..., None],
+        on_lost: Callable[[str, int], None],
+    ):
+        self._shards = shards
+        self._prefetch = prefetch
+        self._mailbox = mailbox
+        self._add = add
+        self._on_lost = on_lost
+        self._lock = threading.Lock()
+        self._demands: dict[str, Demand] = {}
+        self._waiting: Counter[str] = Counter()
+
+    def receiving(self, channels: Iterable[str], *, waiting: bool) -> None:
+        """Somebody receives from these; ``waiting``: until :meth:`left`."""
+        for channel in channels:
+            with self._lock:
+                demand = self._demands.get(channel)
+                if demand is None:
+                    demand = self._demands[channel] = Demand(self._shards, self._prefetch)
+                demand.warm = True
+                self._waiting[channel] += waiting
+            self._ask(channel, demand)
+
+    def left(self, channels: Iterable[str]) -> None:
+        """Somebody who waited at these doesn't any more."""
+        with self._lock:
+            for channel in channels:
+                self._waiting[channel] -= 1
+                if not self._waiting[channel]:
+                    del self._waiting[channel]
+
+    def taken(self, channel: str, count: int) -> None:
+        """Messages of a normal channel were handed over here."""
+        with self._lock:
+            demand = self._demands.get(channel)
+            if demand is None:
+                return
+            for _ in range(count):
+                demand.taken()
+        self._ask(channel, demand)
+
+    def dealt(self, channel: str, shard: str, count: int) -> None:
+        """Messages of a normal channel came from a shard."""
+        with self._lock:
+            demand = self._demands.get(channel)
+            if demand is not None:
+                demand.arrived(shard, count)
+
+    def forget_credits(self, shard: str) -> None:
+        """A shard has lost what we asked it for: ask again."""
+        with self._lock:
+            demands = list(self._demands.items())
+            for _, demand in demands:
+                demand.forget(shard)
+        for channel, demand in demands:
+            if self._waiting[channel]:
+                self._ask(channel, demand)
+
+    def cool(self) -> None:
+        """Return the messages of channels that nobody has received from since the last call."""
+        with self._lock:
+            cold = [
+                channel
+                for channel, demand in self._demands.items()
+                if not self._waiting[channel] and demand.cool()
+            ]
+        for channel in cold:
+            self._release(channel)
+
+    def channels(self) -> list[str]:
+        """The channels that messages may have been taken of."""
+        with self._lock:
+            return list(self._demands)
+
+    def unread(self, channel: str) -> dict[str, list[Parcel]]:
+        """What lies here of a channel, removed: by shard, oldest first."""
+        with self._mailbox.lock:
+            parcels = self._mailbox.inbox.take_all(channel)
+        by_shard: dict[str, list[Parcel]] = defaultdict(list)
+        for parcel in parcels:
+            by_shard[parcel[2].shard].append(parcel)
+        return by_shard
+
+    def _ask(self, channel: str, demand: Demand) -> None:
+        unread = self._mailbox.inbox.pending(channel)
+        with self._lock:
+            asks = demand.wanted(self._waiting[channel], unread)
+        for shard, credit in asks:
+            self._add(shard, Outbox.want, Want(channel, credit, nobody))
+
+    def _release(self, channel: str) -> None:
+        by_shard = self.unread(channel)
+        with self._lock:
+            self._demands.pop(channel, None)
+        for shard in self._shards:
+            parcels = by_shard.get(shard, [])
+            call = Release(channel, stamps(parcels), partial(self._released, channel, parcels))
+            self._add(shard, Outbox.release, call)
+
+    def _released(
+        self, channel: str, parcels: list[Parcel], _: object, error: BaseException | None
+    ) -> None:
+        if error is None or not parcels:
+            return
+        if isinstance(error, OutcomeUnknown):
+            # Whether the store has them again can't be known, and twice is worse than lost.
+            self._on_lost(channel, len(parcels))
+            return
+        with self._mailbox.lock:
+            waiters = self._mailbox.inbox.put_back(channel, parcels)
+        self._mailbox.wake(waiters)
+
+
+def stamps(parcels: Sequence[Parcel]) -> list[tuple[int, bytes]]:
+    """When each message was sent (the store's milliseconds), and its body."""
+    return [(receipt.sent_ms, body) for _, body, receipt in parcels]
+
+
+def counted(parcels: Sequence[Parcel]) -> Counter[str]:
+    """How many of the parcels each shard counts."""
+    return Counter(receipt.shard for _, _, receipt in parcels if receipt is not None)

@@ -1,0 +1,381 @@
+"""A node at work: calls go to the shards, what the shards hold for it comes to its readers.
+
+A loop that has shown that it stays has connections of its own; calls from threads
+and from loops that come and go are carried out by the background I/O thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import weakref
+from asyncio import events
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
+from typing import Any, TypeVar
+
+from ..core.capacity import Capacities
+from ..core.inbox import OVER_CAPACITY, Parcel, Taken
+from ..core.membership import FOR_EVER, Memberships
+from ..core.outbox import GroupSend, Membership, Outbox, Query, Send
+from ..core.ring import Ring
+from ..drops import Drops
+from ..errors import ChannelFull
+from ..mailbox import Mailbox
+from ..names import Address, address_of
+from ..store import Shard
+from ..types import Statistics
+from .figures import merge_figures
+from .health import ShardHealth
+from .home import Home
+from .node import Node
+from .replies import gather, here, reply_to, run
+from .session import Session
+
+T = TypeVar("T")
+
+
+def _ignore_shard(shard: str) -> None:
+    """Nobody asked to hear of breaks."""
+
+
+@dataclass
+class EngineOptions:
+    """How a node behaves. Times in seconds."""
+
+    expiry: float = 60
+    group_expiry: float | None = 86400
+    capacities: Capacities = field(default_factory=lambda: Capacities(100))
+    #: Messages of a normal channel taken ahead of its readers.
+    prefetch: int = 100
+    #: How often a node says that it lives, and how long it counts as living after.
+    heartbeat: float = 2.0
+    lease: float = 10.0
+    #: How long calls wait for a shard that can't be reached.
+    patience: float = 5.0
+    #: How long a loop must have lived to get connections of its own.
+    settling: float = 1.0
+    on_disconnect: Callable[[str], None] = _ignore_shard
+    on_reconnect: Callable[[str], None] = _ignore_shard
+
+
+class _Here(threading.local):
+    """The session of the loop that runs in this thread."""
+
+    session: Session | None = None
+
+
+class Engine:
+    """The verbs of :class:`fairway.store.Store` over shards that wait."""
+
+    def __init__(
+        self,
+        node: str,
+        shards: Sequence[Shard],
+        options: EngineOptions,
+        clock: Callable[[], float],
+        start_of_inbox: Any,
+    ):
+        self.options = options
+        self.shards = {shard.name: shard for shard in shards}
+        self.ring = Ring(self.shards)
+        self.drops = Drops(clock)
+        self._turn = count()
+        self._here = _Here()
+        self._lock = threading.Lock()
+        self._home = Home(f"fairway-{node}")
+        self._home_session: Session | None = None
+        self._sessions: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Session | None]
+        self._sessions = weakref.WeakKeyDictionary()
+        self._health = {
+            name: ShardHealth(name, self._broke, self._returned) for name in self.shards
+        }
+        self.mailbox = Mailbox(clock, self.drops, on_taken=self._taken, on_dropped=self._dropped)
+        self.memberships = Memberships()
+        self._group_lifetime = FOR_EVER if options.group_expiry is None else options.group_expiry
+        self.node = Node(node, self, start_of_inbox)
+
+    # -- sending ----------------------------------------------------------------------
+
+    def send(self, address: Address, body: bytes, capacity: int) -> Awaitable[None]:
+        shard = self.shard_of(address)
+        session = self.session_here()
+        if session is None:
+            done, reply = self.reply()
+            self.at_home(shard, Outbox.send, Send(address, body, capacity, done))
+            return reply
+        future: asyncio.Future[None] = session.loop.create_future()
+        writer = session.writers[shard]
+        writer.outbox.send(Send(address, body, capacity, here(future)))
+        writer.flush_soon()
+        return future
+
+    def group_send(self, group: str, body: bytes) -> Awaitable[None]:
+        shard = self.ring.shard_of(group)
+        session = self.session_here()
+        if session is None:
+            done, reply = self.reply()
+            call = GroupSend(group, body, partial(self._to_channels, None, body, done))
+            self.at_home(shard, Outbox.group_send, call)
+            return reply
+        future: asyncio.Future[None] = session.loop.create_future()
+        writer = session.writers[shard]
+        done = partial(self._to_channels, session, body, here(future))
+        writer.outbox.group_send(GroupSend(group, body, done))
+        writer.flush_soon()
+        return future
+
+    def _to_channels(
+        self,
+        session: Session | None,
+        body: bytes,
+        done: Callable[[Any, BaseException | None], None],
+        channels: Sequence[str],
+        error: BaseException | None,
+    ) -> None:
+        """The group's nodes have their message; its normal channels get theirs one by one."""
+        if error is not None or not channels:
+            done(None, error)
+            return
+        each = gather(len(channels), lambda _, error: done(None, error))
+        for channel in channels:
+            address = address_of(channel)
+            sent = partial(self._sent_for_group, channel, each)
+            capacity = self.options.capacities.of(address)
+            self.add(session, self.shard_of(address), Outbox.send,
+                      Send(address, body, capacity, sent, grouped=True))  # fmt: skip
+
+    def _sent_for_group(
+        self,
+        channel: str,
+        done: Callable[[Any, BaseException | None], None],
+        _: Any,
+        error: BaseException | None,
+    ) -> None:
+        if isinstance(error, ChannelFull):
+            self.drops.record(OVER_CAPACITY, channel, 1)
+            error = None
+        done(None, error)
+
+    # -- receiving --------------------------------------------------------------------
+
+    def receive(
+        self, channels: Sequence[str], timeout: float | None
+    ) -> Taken | Awaitable[Taken | None] | None:
+        self.node.pump_in(self.session_here())
+        normal = [channel for channel in channels if "!" not in channel]
+        if not normal:
+            return self.mailbox.take(channels, timeout)
+        taken = self.mailbox.take(channels, 0)
+        if taken is not None or timeout == 0:
+            self.node.demand.receiving(normal, waiting=False)
+            return taken
+        return self._receive_normal(channels, normal, timeout)
+
+    async def _receive_normal(
+        self, channels: Sequence[str], normal: Sequence[str], timeout: float | None
+    ) -> Taken | None:
+        self.node.demand.receiving(normal, waiting=True)
+        try:
+            taken = self.mailbox.take(channels, timeout)
+            return await taken if isinstance(taken, Awaitable) else taken
+        finally:
+            self.node.demand.left(normal)
+
+    def receive_blocking(self, channels: Sequence[str], timeout: float | None) -> Taken | None:
+        self.node.pump_in(None)
+        normal = [channel for channel in channels if "!" not in channel]
+        self.node.demand.receiving(normal, waiting=timeout != 0)
+        try:
+            return self.mailbox.wait_blocking(channels, timeout)
+        finally:
+            if timeout != 0:
+                self.node.demand.left(normal)
+
+    def _taken(self, channel: str, parcel: Parcel) -> None:
+        self.node.handed_over(channel, [parcel])
+
+    def _dropped(self, channel: str, parcels: Sequence[Parcel]) -> None:
+        self.node.handed_over(channel, parcels)
+
+    async def begin(self) -> None:
+        await self.node.begin()
+
+    # -- groups -----------------------------------------------------------------------
+
+    async def group_add(self, group: str, address: Address) -> None:
+        if address.node == self.node.id:
+            self.node.start()
+            with self.mailbox.lock:
+                until = self.mailbox.clock() + self._group_lifetime
+                first = self.memberships.add(group, address, until)
+            if not first:
+                # The store knows the node already; the name is for listings only.
+                self.node.list_member(group, address)
+                return
+        lasts = self.options.group_expiry
+        await self._call(
+            group, Outbox.join, lambda done: Membership(group, address, done, lasts=lasts)
+        )
+
+    async def group_discard(self, group: str, address: Address) -> None:
+        last = False
+        if address.node == self.node.id:
+            with self.mailbox.lock:
+                last = self.memberships.discard(group, address.name)
+        await self._call(
+            group, Outbox.leave, lambda done: Membership(group, address, done, last=last)
+        )
+
+    async def group_channels(self, group: str) -> list[str]:
+        names: list[str] = await self.ask(self.ring.shard_of(group), "group_channels", group)
+        return names
+
+    # -- the store as a whole -----------------------------------------------------------
+
+    async def statistics(self, address: Address | None) -> Statistics:
+        self.mailbox.sweep()
+        await self.node.report_drops()
+        figures = [await self.ask(shard, "statistics", address) for shard in self.shards]
+        return merge_figures(figures)
+
+    async def flush(self) -> None:
+        for shard in self.shards:
+            await self.ask(shard, "flush")
+        self.node.flushed()
+
+    async def close(self) -> None:
+        await self.node.close()
+        done, reply = self.reply()
+        threading.Thread(target=self._stop, args=(done,), name="fairway-close").start()
+        await reply
+
+    def _stop(self, done: Callable[[Any, BaseException | None], None]) -> None:
+        with self._lock:
+            sessions = [session for session in self._sessions.values() if session is not None]
+        for session in sessions:
+            session.close_from_anywhere()
+        self._home.stop()
+        done(None, None)
+
+    def tell_all(self, body: bytes) -> None:
+        """Put a message into every channel of this process that somebody uses."""
+        now = self.mailbox.clock()
+        parcel = (now + self.options.expiry, body, None)
+        with self.mailbox.lock:
+            members = {address.name for _, address, _ in self.memberships.all()}
+            own = [name for name in self.mailbox.inbox.channels() if "!" in name]
+            inbox = self.mailbox.inbox
+            waiters = [inbox.put(name, parcel, 1 << 62, now) for name in members.union(own)]
+        self.mailbox.wake(waiter for waiter in waiters if waiter is not None)
+
+    def run(self, call: Coroutine[Any, Any, T]) -> T:
+        return run(call)
+
+    # -- where things are ----------------------------------------------------------------
+
+    def shard_of(self, address: Address) -> str:
+        """Where a channel's message goes: a normal channel spreads evenly over all shards."""
+        if address.node is not None:
+            return self.ring.shard_of(address.name)
+        shards = self.ring.shards
+        return shards[next(self._turn) % len(shards)] if len(shards) > 1 else shards[0]
+
+    async def ask(self, shard: str, verb: str, *arguments: Any) -> Any:
+        """Put a question to a shard."""
+        done, reply = self.reply()
+        self.at_home(shard, Outbox.query, Query(verb, arguments, done))
+        return await reply
+
+    def at_home(self, shard: str, add: Callable[[Outbox, Any], None], call: Any) -> None:
+        """Have the I/O thread carry out a call."""
+        self._home.soon(self.add, None, shard, add, call)
+
+    def home_soon(self, callback: Callable[..., object], *arguments: Any) -> None:
+        """Call something in the I/O thread."""
+        self._home.soon(callback, *arguments)
+
+    def home_loop(self) -> asyncio.AbstractEventLoop:
+        """The I/O thread's loop."""
+        return self._home.loop
+
+    def health(self, shard: str) -> ShardHealth:
+        """How the connections to a shard fare."""
+        return self._health[shard]
+
+    async def _call(
+        self, name: str, add: Callable[[Outbox, Any], None], make: Callable[[Any], Any]
+    ) -> None:
+        shard = self.ring.shard_of(name)
+        session = self.session_here()
+        if session is None:
+            done, reply = self.reply()
+            self.at_home(shard, add, make(done))
+            await reply
+            return
+        future: asyncio.Future[None] = session.loop.create_future()
+        self.add(session, shard, add, make(here(future)))
+        await future
+
+    def add(
+        self, session: Session | None, shard: str, add: Callable[[Outbox, Any], None], call: Any
+    ) -> None:
+        """Add to an outbox of this thread's session; None is the I/O thread's."""
+        writer = (session or self.session_at_home()).writers[shard]
+        add(writer.outbox, call)
+        writer.flush_soon()
+
+    def session_at_home(self) -> Session:
+        """The I/O thread's session; call it there."""
+        if self._home_session is None:
+            self._home_session = self._make_session()
+        return self._home_session
+
+    def _make_session(self) -> Session:
+        return Session(self.shards, self.health, self.options.patience)
+
+    def reply(self) -> tuple[Callable[[Any, BaseException | None], None], Awaitable[Any]]:
+        """A callback for the I/O thread, and what the caller awaits meanwhile."""
+        return reply_to(events._get_running_loop())
+
+    def session_here(self) -> Session | None:
+        """The running loop's own session, if it has shown that it stays."""
+        loop = events._get_running_loop()
+        session = self._here.session
+        if session is not None and session.loop is loop:
+            return session
+        return None if loop is None else self._meet(loop)
+
+    def _meet(self, loop: asyncio.AbstractEventLoop) -> Session | None:
+        with self._lock:
+            if loop in self._sessions:
+                session = self._here.session = self._sessions[loop]
+                return session
+            self._sessions[loop] = None
+        loop.call_later(self.options.settling, self._settle)
+        return None
+
+    def _settle(self) -> None:
+        """The loop has lived on: it gets a session."""
+        loop = asyncio.get_running_loop()
+        session = self._make_session()
+        with self._lock:
+            self._sessions[loop] = session
+        session.on_close(partial(self._loop_ends, loop, session))
+
+    def _loop_ends(self, loop: asyncio.AbstractEventLoop, session: Session) -> None:
+        with self._lock:
+            self._sessions.pop(loop, None)
+        self._here.session = None
+        self.node.pump_left(session)
+
+    # -- breaks --------------------------------------------------------------------------
+
+    def _broke(self, shard: str) -> None:
+        self.options.on_disconnect(shard)
+
+    def _returned(self, shard: str) -> None:
+        self.home_soon(self.node.returned, shard)
+        self.options.on_reconnect(shard)

@@ -1,0 +1,107 @@
+"""What one event loop has of its own: an outbox and a connection for each shard."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Callable, Mapping
+
+from ..core.outbox import Outbox
+from ..errors import StoreUnavailable
+from ..store import Link, Shard
+from .connector import Connector, Health
+
+
+class Writer:
+    """Flushes the outbox of one shard, once per loop turn, whatever it holds then.
+
+    While the shard can't be reached calls wait, for ``patience`` seconds from the break
+    at the most; after that they fail at once until it can be reached again.
+    """
+
+    def __init__(self, shard: Shard, health: Health, patience: float):
+        self.outbox = Outbox()
+        self._loop = asyncio.get_running_loop()
+        self._patience = patience
+        self._broken_since: float | None = None
+        self._scheduled = False
+        self._connector: Connector[Link] = Connector(
+            shard.open_link, health, opened=self._opened, failed=self._attempt_failed
+        )
+
+    def flush_soon(self) -> None:
+        """Flush when this loop turn ends: call it after each addition to ``outbox``."""
+        if not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self._flush)
+
+    def close(self) -> None:
+        """Drop the connection; calls that wait for it fail."""
+        self._flush()
+        self._connector.close()
+        self._fail(StoreUnavailable("the layer was closed"))
+
+    def _flush(self) -> None:
+        self._scheduled = False
+        link = self._connector.connection
+        if link is None:
+            self._connector.start()
+        elif len(self.outbox):
+            link.write(self.outbox.collect())
+
+    def _opened(self, link: Link) -> None:
+        self._broken_since = None
+        self._flush()
+
+    def _attempt_failed(self, error: StoreUnavailable) -> None:
+        now = self._loop.time()
+        if self._broken_since is None:
+            self._broken_since = now
+        if now - self._broken_since >= self._patience:
+            self._fail(error)
+
+    def _fail(self, error: StoreUnavailable) -> None:
+        if len(self.outbox):
+            for done in self.outbox.collect().calls():
+                done(None, error)
+
+
+class Session:
+    """The writers of one event loop. Closes itself when its loop ends as ``asyncio.run`` does."""
+
+    def __init__(
+        self, shards: Mapping[str, Shard], health: Callable[[str], Health], patience: float
+    ):
+        self.loop = asyncio.get_running_loop()
+        self.writers = {
+            name: Writer(shard, health(name), patience) for name, shard in shards.items()
+        }
+        self._on_close: Callable[[], None] | None = None
+        self._until_shutdown = self._close_at_shutdown()
+        # One step, so that the loop knows the generator and finalizes it at its end.
+        with contextlib.suppress(StopIteration):
+            self._until_shutdown.__anext__().send(None)
+
+    def on_close(self, callback: Callable[[], None]) -> None:
+        """Have ``callback`` called, once, when the session ends."""
+        self._on_close = callback
+
+    def close(self) -> None:
+        """Drop the connections of this loop; call it in the loop."""
+        callback, self._on_close = self._on_close, None
+        if callback is not None:
+            callback()
+        for writer in self.writers.values():
+            writer.close()
+
+    def close_from_anywhere(self) -> None:
+        """:meth:`close` from another thread, if the loop still runs."""
+        with contextlib.suppress(RuntimeError):  # it closed, and its sockets with it
+            self.loop.call_soon_threadsafe(self.close)
+
+    async def _close_at_shutdown(self) -> AsyncGenerator[None, None]:
+        try:
+            yield
+        finally:
+            self.close()
+            await asyncio.sleep(0)  # the turn in which the sockets are closed

@@ -1,0 +1,174 @@
+"""A pipelined connection to Redis: commands go out at once, replies come to callbacks.
+
+redis-py connects (TLS, ACL, Sentinel, unix sockets, all it knows); then this protocol
+takes its socket over. Replies are parsed by hiredis where they arrive, without a
+task or a stream reader in between: that is a loop turn and some 40 µs less per reply.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, cast
+
+import hiredis
+import redis.exceptions
+from redis.asyncio.connection import Connection as RedisPyConnection
+from redis.asyncio.connection import ConnectionPool
+
+from ..errors import OutcomeUnknown, StoreUnavailable
+from .scripting import Script, load_scripts
+
+#: A reply, or the error that stands for it.
+OnReply = Callable[[Any], None]
+Argument = str | bytes | int | float
+
+_pack: Callable[[tuple[Any, ...]], bytes] = hiredis.pack_command
+
+
+class RedisConnection(asyncio.Protocol):
+    """One socket. Lives in one event loop; made by :func:`connect`."""
+
+    def __init__(self, connection: RedisPyConnection, name: str, lost: Callable[[], None]):
+        self._name = name
+        self._lost = lost
+        self._loop = asyncio.get_running_loop()
+        self._parser = hiredis.Reader()
+        self._waiting: deque[OnReply] = deque()
+        self._scripts = load_scripts()
+        self._closed = False
+        #: When something was last heard, in the loop's time.
+        self.heard_at = self._loop.time()
+        self._writer = _take_over(connection)
+        self._transport = cast(asyncio.Transport, self._writer.transport)
+        self._former = self._transport.get_protocol()
+        self._transport.set_protocol(self)
+
+    # -- sending --------------------------------------------------------------------
+
+    def send(self, calls: Sequence[tuple[tuple[Argument, ...], OnReply]]) -> None:
+        """Write commands in one go; each callback hears its reply, in order."""
+        if self._closed:
+            for _, on_reply in calls:
+                on_reply(StoreUnavailable(f"the connection to {self._name} is closed"))
+            return
+        self._waiting.extend(on_reply for _, on_reply in calls)
+        self._transport.write(b"".join([_pack(command) for command, _ in calls]))
+
+    def script(
+        self, name: str, keys: Sequence[str], arguments: Sequence[Argument], on_reply: OnReply
+    ) -> tuple[tuple[Argument, ...], OnReply]:
+        """A call of a script for :meth:`send`. A server that lost the script gets it again."""
+        script = self._scripts[name]
+
+        def check(reply: Any) -> None:
+            if isinstance(reply, hiredis.ReplyError) and str(reply).startswith("NOSCRIPT"):
+                self.send([(("EVAL", script.text, len(keys), *keys, *arguments), on_reply)])
+            else:
+                on_reply(reply)
+
+        return ("EVALSHA", script.sha, len(keys), *keys, *arguments), check
+
+    async def ask(self, *command: Argument) -> Any:
+        """Send one command and wait for its reply; raises :class:`StoreUnavailable`."""
+        future = self._loop.create_future()
+        self.send([(command, partial(_settle, future))])
+        return self._checked(await future)
+
+    async def ask_script(
+        self, name: str, keys: Sequence[str], arguments: Sequence[Argument]
+    ) -> Any:
+        """Run a script and wait for its reply; raises :class:`StoreUnavailable`."""
+        future = self._loop.create_future()
+        self.send([self.script(name, keys, arguments, partial(_settle, future))])
+        return self._checked(await future)
+
+    def _checked(self, reply: Any) -> Any:
+        if isinstance(reply, StoreUnavailable):
+            raise reply
+        if isinstance(reply, Exception):
+            raise StoreUnavailable(f"{self._name}: {reply}") from reply
+        return reply
+
+    def close(self) -> None:
+        """Drop the connection without a word to ``lost``."""
+        self._lost = _nobody
+        self.abort()
+
+    def abort(self) -> None:
+        """Drop the connection as if it had broken."""
+        self._transport.abort()
+        self._end(None)
+
+    # -- what asyncio calls -----------------------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        """Parse, and hand each reply to whoever waits for it."""
+        self.heard_at = self._loop.time()
+        self._parser.feed(data)
+        while (reply := self._parser.gets()) is not False:
+            if not self._waiting:
+                self.abort()  # a reply to nothing: the stream is out of step
+                return
+            self._waiting.popleft()(reply)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """The socket is gone."""
+        self._former.connection_lost(error)  # redis-py's stream writer waits to hear it
+        self._end(error)
+
+    def eof_received(self) -> None:
+        """The server closed its side."""
+
+    def _end(self, error: Exception | None) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        waiting, self._waiting = self._waiting, deque()
+        for on_reply in waiting:
+            on_reply(OutcomeUnknown(f"the connection to {self._name} broke: {error or 'closed'}"))
+        self._lost()
+
+
+async def connect(pool: ConnectionPool, name: str, lost: Callable[[], None]) -> RedisConnection:
+    """A new connection to the server that ``pool`` describes, scripts loaded.
+
+    Raises :class:`StoreUnavailable`.
+    """
+    connection = cast(RedisPyConnection, pool.make_connection())
+    try:
+        await connection.connect()
+    except (redis.exceptions.RedisError, OSError, asyncio.TimeoutError) as error:
+        raise StoreUnavailable(f"{name}: {error}") from error
+    made = RedisConnection(connection, name, lost)
+    try:
+        for script in load_scripts().values():
+            await _load(made, script)
+    except BaseException:
+        made.close()
+        raise
+    return made
+
+
+async def _load(connection: RedisConnection, script: Script) -> None:
+    await connection.ask("SCRIPT", "LOAD", script.text)
+
+
+def _take_over(connection: RedisPyConnection) -> asyncio.StreamWriter:
+    """The socket of a connection that redis-py opened, which forgets it."""
+    writer = connection._writer
+    if writer is None:
+        raise StoreUnavailable("the server closed the connection at once")
+    connection._reader = connection._writer = None
+    return writer
+
+
+def _settle(future: asyncio.Future[Any], reply: Any) -> None:
+    if not future.done():
+        future.set_result(reply)
+
+
+def _nobody() -> None:
+    return None

@@ -1,0 +1,129 @@
+"""Reads a node's inbox: a stream whose only reader keeps the cursor.
+
+What the server replied and the connection lost is read again from the cursor, so a
+broken connection loses nothing. Reading through a consumer group (without a list of
+pending entries) makes the server remember up to where replies went, so that whoever
+buries a dead node knows which entries it certainly never saw.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import hiredis
+
+from ..errors import StoreUnavailable
+from ..store import Reader
+from .connection import RedisConnection
+
+#: Entries per reply; each may hold a batch of messages.
+_COUNT = 200
+#: Milliseconds a read waits at the server, and seconds after which silence means a dead line.
+_BLOCK = 4000
+_SILENCE = 10.0
+
+#: The beginning of a stream.
+START = b"0-0"
+
+
+class RedisFeed:
+    """Delivers the inbox to ``reader``, entry by entry, in order, each once."""
+
+    def __init__(self, connection: RedisConnection, inbox: str, reader: Reader):
+        self._connection = connection
+        self._inbox = inbox
+        self._reader = reader
+        self._loop = asyncio.get_running_loop()
+        self._closed = False
+        self._read = (
+            "XREADGROUP", "GROUP", "node", "n", "COUNT", _COUNT, "BLOCK", _BLOCK,
+            "NOACK", "STREAMS", inbox, ">",
+        )  # fmt: skip
+
+    async def begin(self) -> None:
+        """Read what came since the cursor, then go on reading as it comes."""
+        created = await self._create_group()
+        if created and self._reader.cursor != START:
+            self._reader.cursor = START
+            self._reader.lost_data()
+        if not created:
+            # Until we have read them, nobody may take these entries for unread.
+            await self._connection.ask("XGROUP", "SETID", self._inbox, "node", "$")
+            await self._catch_up()
+        self._watchdog = self._loop.call_later(_SILENCE, self._watch)
+        self._next()
+
+    def close(self) -> None:
+        """Stop reading."""
+        self._closed = True
+        self._watchdog.cancel()
+        self._connection.close()
+
+    async def _create_group(self) -> bool:
+        try:
+            await self._connection.ask("XGROUP", "CREATE", self._inbox, "node", "0-0", "MKSTREAM")
+        except StoreUnavailable as error:
+            if "BUSYGROUP" in str(error):
+                return False
+            raise
+        return True
+
+    async def _catch_up(self) -> None:
+        while True:
+            after = b"(" + self._reader.cursor
+            entries = await self._connection.ask("XRANGE", self._inbox, after, "+", "COUNT", _COUNT)
+            self._deliver(entries)
+            if len(entries) < _COUNT:
+                return
+
+    def _next(self) -> None:
+        """Drop what was read from the stream, and wait for more."""
+        self._connection.send(
+            [
+                (("XTRIM", self._inbox, "MINID", _after(self._reader.cursor)), _ignore),
+                (self._read, self._on_reply),
+            ]
+        )
+
+    def _on_reply(self, reply: Any) -> None:
+        if self._closed or isinstance(reply, StoreUnavailable):
+            return
+        if isinstance(reply, hiredis.ReplyError):
+            # The stream or its group is gone: begin again, on a new connection.
+            self._connection.abort()
+            return
+        if reply:
+            self._deliver(reply[0][1])
+        self._next()
+
+    def _deliver(self, entries: list[Any]) -> None:
+        reader = self._reader
+        for entry_id, fields in entries:
+            if fields is None or _key(entry_id) <= _key(reader.cursor):
+                continue
+            reader.deliver(
+                int(entry_id.partition(b"-")[0]), list(zip(fields[::2], fields[1::2], strict=True))
+            )
+            reader.cursor = entry_id
+
+    def _watch(self) -> None:
+        silent = self._loop.time() - self._connection.heard_at
+        if silent > _SILENCE:
+            self._connection.abort()
+        elif not self._closed:
+            self._watchdog = self._loop.call_later(_SILENCE - silent + 0.1, self._watch)
+
+
+def _key(entry_id: bytes) -> tuple[int, int]:
+    ms, _, seq = entry_id.partition(b"-")
+    return int(ms), int(seq)
+
+
+def _after(entry_id: bytes) -> str:
+    ms, seq = _key(entry_id)
+    return f"{ms}-{seq + 1}"
+
+
+def _ignore(reply: Any) -> None:
+    """Trimming is repeated with the next read, whatever became of this one."""

@@ -1,0 +1,139 @@
+"""The contract over one Redis server or several."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from re import Pattern
+from typing import Any
+
+from ..codec import MAX_MESSAGE_SIZE
+from ..engine import Engine, EngineOptions
+from ..errors import ConfigurationError
+from ..layer import ChannelLayer
+from ..options import check_count, check_known, check_seconds
+from .feed import START
+from .hosts import Host, named_pools
+from .keys import Keys
+from .options import LinkOptions
+from .shard import RedisShard
+
+_OPTIONS = [
+    "hosts", "prefix", "expiry", "group_expiry", "capacity", "channel_capacity",
+    "symmetric_encryption_keys", "serializer_format", "random_prefix_length",
+    "on_disconnect", "on_reconnect", "max_message_size", "prefetch", "inbox_capacity",
+    "heartbeat", "lease", "patience",
+]  # fmt: skip
+
+#: Seconds a group is kept that no member renews; members renew it far more often.
+_GROUP_KEPT = 86400.0
+
+#: A callable that hears the shard's name, or the type of a message for all local channels.
+Notice = Callable[[str], None] | str | None
+
+
+class RedisChannelLayer(ChannelLayer):
+    """A channel layer on Redis. Takes every option of channels_redis's layers.
+
+    ``hosts``: servers, one or several (sharded). ``prefix``: stands before all keys.
+    ``prefetch``: messages of a normal channel taken ahead of its readers.
+    ``inbox_capacity``: unread batches that a process may leave at each server.
+    ``heartbeat``, ``lease``: seconds between signs of life, and after the last one until
+    a process counts as dead. ``patience``: seconds a call waits for a server that can't be
+    reached. ``on_disconnect``, ``on_reconnect``: a callable, called once per blip with the
+    server's name; or the type of a message that every channel of this process gets.
+    ``serializer_format`` may be ``"msgpack"``; ``random_prefix_length`` is accepted and
+    has no meaning here. Other options: see :class:`ChannelLayer`.
+    """
+
+    store: Engine
+
+    def __init__(
+        self,
+        hosts: Host | Sequence[Host] | None = None,
+        prefix: str = "asgi",
+        expiry: float = 60,
+        group_expiry: float | None = 86400,
+        capacity: int = 100,
+        channel_capacity: Mapping[str | Pattern[str], int] | None = None,
+        symmetric_encryption_keys: Sequence[str | bytes] | None = None,
+        serializer_format: str = "msgpack",
+        random_prefix_length: int = 12,
+        on_disconnect: Notice = None,
+        on_reconnect: Notice = None,
+        *,
+        max_message_size: int = MAX_MESSAGE_SIZE,
+        prefetch: int = 100,
+        inbox_capacity: int = 10_000,
+        heartbeat: float = 2.0,
+        lease: float = 10.0,
+        patience: float = 5.0,
+        **unknown: Any,
+    ):
+        check_known(unknown, _OPTIONS, type(self).__name__)
+        if serializer_format != "msgpack":
+            raise ConfigurationError(
+                f"serializer_format is {serializer_format!r}; messages travel as 'msgpack' only"
+            )
+        if not isinstance(prefix, str):
+            raise ConfigurationError(f"prefix is {prefix!r}; it is a str")
+        if lease <= 2 * heartbeat:
+            raise ConfigurationError(
+                f"lease is {lease!r} and heartbeat {heartbeat!r}; a lease outlasts two heartbeats"
+            )
+        self.prefix = prefix
+        self._pools = named_pools(hosts)
+        self._prefetch = check_count("prefetch", prefetch)
+        self._inbox_capacity = check_count("inbox_capacity", inbox_capacity)
+        self._heartbeat = check_seconds("heartbeat", heartbeat)
+        self._lease = check_seconds("lease", lease)
+        self._patience = check_seconds("patience", patience)
+        self._on_disconnect = _check_notice("on_disconnect", on_disconnect)
+        self._on_reconnect = _check_notice("on_reconnect", on_reconnect)
+        super().__init__(
+            expiry=expiry,
+            group_expiry=group_expiry,
+            capacity=capacity,
+            channel_capacity=channel_capacity,
+            max_message_size=max_message_size,
+            symmetric_encryption_keys=symmetric_encryption_keys,
+        )
+
+    def _make_store(self, node: str) -> Engine:
+        keys = Keys(self.prefix)
+        link_options = LinkOptions(
+            node=node,
+            expiry=self.expiry,
+            lease=self._lease,
+            group_kept=max(_GROUP_KEPT, self.group_expiry or 0),
+            inbox_capacity=self._inbox_capacity,
+        )
+        shards = [RedisShard(name, pool, keys, link_options) for name, pool in self._pools.items()]
+        return Engine(node, shards, self._engine_options(), time.monotonic, START)
+
+    def _engine_options(self) -> EngineOptions:
+        return EngineOptions(
+            expiry=self.expiry,
+            group_expiry=self.group_expiry,
+            capacities=self.capacities,
+            prefetch=self._prefetch,
+            heartbeat=self._heartbeat,
+            lease=self._lease,
+            patience=self._patience,
+            on_disconnect=lambda shard: self._notify(self._on_disconnect, shard),
+            on_reconnect=lambda shard: self._notify(self._on_reconnect, shard),
+        )
+
+    def _notify(self, notice: Notice, shard: str) -> None:
+        if callable(notice):
+            notice(shard)
+        elif notice is not None:
+            self.store.tell_all(self._codec.encode({"type": notice}))
+
+
+def _check_notice(key: str, notice: Any) -> Notice:
+    if notice is None or isinstance(notice, str) or callable(notice):
+        return notice  # type: ignore[no-any-return]
+    raise ConfigurationError(
+        f"{key} is {notice!r}; it is a callable, or the type of a message for all channels"
+    )

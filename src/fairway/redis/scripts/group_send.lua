@@ -1,0 +1,35 @@
+-- Messages for a group: one entry for each node that has channels in it.
+-- KEYS: nodes of the group, normal channels of the group, nodes, stats,
+--   then the inbox of each named node
+-- ARGV: group, bound of an inbox (entries), 1 if only the named nodes are meant,
+--   number of named nodes, their ids, bodies
+-- Returns the group's normal channels, and its nodes that were not named.
+local group, bound, only, named = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
+local now = now_ms()
+local inboxes = {}
+for i = 1, named do inboxes[ARGV[4 + i]] = KEYS[4 + i] end
+local fields = {}
+for i = 5 + named, #ARGV do
+  fields[#fields + 1] = '@' .. group
+  fields[#fields + 1] = ARGV[i]
+end
+local missing, sent, full = {}, 0, 0
+for _, node in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
+  if not lives(KEYS[3], node, now) then
+    redis.call('ZREM', KEYS[1], node)
+  elseif not inboxes[node] then
+    missing[#missing + 1] = node
+  elseif redis.call('XLEN', inboxes[node]) >= bound then
+    full = full + #fields / 2
+  else
+    add_entry(inboxes[node], fields)
+    sent = sent + #fields / 2
+  end
+end
+count(KEYS[4], 'm:@', sent)
+count(KEYS[4], 'd:over_capacity', full)
+count(KEYS[4], 'f:@', full)
+if only == '1' then return {} end
+local channels = redis.call('ZRANGEBYSCORE', KEYS[2], '(' .. now, '+inf')
+if #channels == 0 and #missing == 0 then return end
+return { channels, missing }

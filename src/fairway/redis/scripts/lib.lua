@@ -1,0 +1,101 @@
+-- Shared by all scripts: this text stands before each of them.
+local function now_ms()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+-- A stream entry takes many fields; Lua passes at most some thousands of arguments.
+local function add_entry(inbox, fields)
+  for first = 1, #fields, 2000 do
+    redis.call('XADD', inbox, '*', unpack(fields, first, math.min(first + 1999, #fields)))
+  end
+end
+
+local function count(stats, field, n)
+  if n > 0 and redis.call('HINCRBY', stats, field, n) == n then
+    redis.call('PEXPIRE', stats, 86400000)
+  end
+end
+
+-- Take n off a counter that vanishes at zero; a counter never goes below it.
+local function uncount(hash, field, n)
+  if redis.call('HINCRBY', hash, field, -n) <= 0 then
+    redis.call('HDEL', hash, field)
+  end
+end
+
+local function lives(nodes, node, now)
+  local lease = redis.call('ZSCORE', nodes, node)
+  return lease and tonumber(lease) >= now
+end
+
+-- The messages at the head of a normal channel's queue that nobody may read any more.
+local function expire_queue(queue, stats, cutoff)
+  local gone = 0
+  local head = redis.call('LINDEX', queue, 0)
+  while head and struct.unpack('>I8', head) <= cutoff do
+    redis.call('LPOP', queue)
+    gone = gone + 1
+    head = redis.call('LINDEX', queue, 0)
+  end
+  count(stats, 'd:expired', gone)
+  return gone
+end
+
+-- Deal queued messages to the nodes that want some, those with most credit first.
+-- inboxes: node -> its inbox and counts keys, as far as the caller knows them.
+-- Returns the nodes that want messages and that the caller did not name.
+local function deal(keys, channel, inboxes, now)
+  local missing = {}
+  local left = redis.call('LLEN', keys.queue)
+  while left > 0 do
+    local top = redis.call('ZREVRANGE', keys.want, 0, 0, 'WITHSCORES')
+    local node, credit = top[1], tonumber(top[2])
+    if not node then break end
+    if not lives(keys.nodes, node, now) then
+      redis.call('ZREM', keys.want, node)
+    elseif not inboxes[node] then
+      missing = redis.call('ZREVRANGE', keys.want, 0, 63)
+      break
+    else
+      local waiting = redis.call('ZCARD', keys.want)
+      local n = math.min(credit, math.ceil(left / waiting), 1000)
+      local values = redis.call('LPOP', keys.queue, n)
+      local fields = {}
+      for i = 1, #values do
+        fields[2 * i - 1] = '>' .. channel
+        fields[2 * i] = values[i]
+      end
+      add_entry(inboxes[node].inbox, fields)
+      redis.call('HINCRBY', inboxes[node].counts, '>' .. channel, n)
+      redis.call('HINCRBY', keys.unread, channel, n)
+      if credit > n then
+        redis.call('ZADD', keys.want, credit - n, node)
+      else
+        redis.call('ZREM', keys.want, node)
+      end
+      left = left - n
+    end
+  end
+  return missing
+end
+
+-- What deal() needs, from KEYS 1 to 6 and pairs of keys for the nodes that begin at ARGV[first].
+local function deal_keys(first, nodes)
+  local keys = {
+    queue = KEYS[1], want = KEYS[2], nodes = KEYS[3],
+    unread = KEYS[4], stats = KEYS[5], known = KEYS[6],
+  }
+  local inboxes = {}
+  for i = 1, nodes do
+    inboxes[ARGV[first + i - 1]] = { inbox = KEYS[5 + 2 * i], counts = KEYS[6 + 2 * i] }
+  end
+  return keys, inboxes
+end
+
+-- Keep a queue as long as a message in it may be read, and have it looked at then.
+local function keep_queue(keys, channel, expiry, now)
+  redis.call('PEXPIRE', keys.queue, expiry + 600000)
+  redis.call('ZADD', keys.known, 'NX', now + expiry, channel)
+  redis.call('PEXPIRE', keys.known, expiry + 86400000)
+end

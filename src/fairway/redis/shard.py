@@ -1,0 +1,33 @@
+"""One Redis server as a shard: links write batches, feeds read inboxes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from redis.asyncio.connection import ConnectionPool
+
+from ..store import Reader
+from .connection import connect
+from .feed import RedisFeed
+from .keys import Keys
+from .link import RedisLink
+from .options import LinkOptions
+
+
+class RedisShard:
+    """How to reach one server, and what its name is. Holds no connection."""
+
+    def __init__(self, name: str, pool: ConnectionPool, keys: Keys, options: LinkOptions):
+        self.name = name
+        self._pool = pool
+        self._keys = keys
+        self._options = options
+
+    async def open_link(self, lost: Callable[[], None]) -> RedisLink:
+        return RedisLink(await connect(self._pool, self.name, lost), self._keys, self._options)
+
+    async def open_feed(self, reader: Reader, lost: Callable[[], None]) -> RedisFeed:
+        connection = await connect(self._pool, self.name, lost)
+        feed = RedisFeed(connection, self._keys.inbox(self._options.node), reader)
+        await feed.begin()
+        return feed
