@@ -1,0 +1,1 @@
+import parts_that_are_missing  # noqa: F401
