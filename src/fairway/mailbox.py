@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from _thread import start_new_thread
 from asyncio import events
 from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
 from typing import Any
@@ -38,7 +39,10 @@ class LoopWaiter(Waiter):
 
     def leave(self) -> None:
         """Give up: what came already goes to the next in line, or back to the front."""
-        self.mailbox.leave(self)
+        if events._get_running_loop() is self.future.get_loop():
+            self.mailbox.leave(self)
+        else:  # the garbage collector ends it: its loop is gone
+            self.mailbox.leave_in_collection(self)
 
     def wake(self) -> bool:
         try:
@@ -123,10 +127,10 @@ class Mailbox:
             return found
         try:
             found.event.wait(timeout)
+            return self._outcome(found)
         except BaseException:
             self.leave(found)
             raise
-        return self._outcome(found)
 
     def wake(self, waiters: Iterable[Waiter]) -> None:
         """Wake them; what one was handed whose loop is gone passes to the next."""
@@ -135,7 +139,7 @@ class Mailbox:
             if type(waiter) is LoopWaiter and waiter.future.get_loop() is running:
                 waiter.settle()
             elif not waiter.wake():
-                self.leave(waiter)
+                self._pass_on(waiter)
 
     def sweep(self) -> None:
         """Drop what expired, wherever it is."""
@@ -157,6 +161,25 @@ class Mailbox:
         with self.lock:
             heirs = self.inbox.forget(waiter)
         self.wake(heirs)
+
+    def leave_in_collection(self, waiter: Waiter) -> None:
+        """:meth:`leave` during garbage collection, perhaps in a thread that holds the lock."""
+        if self.lock.acquire(blocking=False):
+            try:
+                heirs = self.inbox.forget(waiter)
+            finally:
+                self.lock.release()
+            self.wake(heirs)
+        else:
+            start_new_thread(self.leave, (waiter,))
+
+    def _pass_on(self, waiter: Waiter) -> None:
+        """Give what ``waiter``, whose loop is gone, was handed to one who can be told, or back."""
+        unreachable = [waiter]
+        while unreachable:
+            with self.lock:
+                heirs = self.inbox.forget(unreachable.pop())
+            unreachable += [heir for heir in heirs if not heir.wake()]
 
     def _take_now(self, channels: Sequence[str]) -> Taken | None:
         with self.lock:
