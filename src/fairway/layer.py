@@ -18,6 +18,7 @@ from .blocking import BlockingLayer
 from .codec import MAX_MESSAGE_SIZE, Codec
 from .core.capacity import Capacities
 from .core.inbox import Taken
+from .core.memo import Memo
 from .forking import begin_after_fork
 from .mailbox import LoopWaiter
 from .names import address_of, group_name
@@ -27,6 +28,8 @@ from .types import Message, Sendable, Statistics
 
 #: Bytes of randomness in a node's id: names must be unique among all processes of a site.
 _NODE_BYTES = 7
+#: Channels known to be readable: checking a name costs as much as handing over a message.
+_KNOWN_CHANNELS = 16384
 
 
 class ChannelLayer(ABC):
@@ -84,6 +87,7 @@ class ChannelLayer(ABC):
     def _begin(self) -> None:
         """Become a new node."""
         self.node = secrets.token_hex(_NODE_BYTES)
+        self._alone = Memo[str, Sequence[str]](lambda name: self.readable([name]), _KNOWN_CHANNELS)
         self._locals = itertools.count(1)
         self.store = self._make_store(self.node)
 
@@ -102,29 +106,31 @@ class ChannelLayer(ABC):
         """
         address = address_of(channel)
         body = self._codec.encode(message)
-        pending = self.store.send(address, body, self.capacities.of(address))
+        capacities = self.capacities
+        pending = self.store.send(address, body, capacities.uniform or capacities.of(address))
         if pending is not None:
             await pending
 
     async def receive(self, channel: str) -> Message:
         """The next message of ``channel``, waiting for it. Cancelling loses nothing."""
-        address = address_of(channel)
-        if address.node is not None and address.node != self.node:
-            raise self._not_ours(channel)
-        channels = (channel,)
+        channels = self._alone[channel] if type(channel) is str else self.readable([channel])
         while True:
-            taken = self.store.receive(channels, None)
-            if type(taken) is LoopWaiter:  # `await taken` would cost a frame more
+            found = self.store.receive(channels, None)
+            if type(found) is LoopWaiter:  # `await found` would cost a frame more
                 try:
-                    await taken.future
+                    await found.future
                 except BaseException:
-                    taken.leave()
+                    found.leave()
                     raise
-                taken = taken.taken
-            elif type(taken) is not tuple:
-                taken = await taken  # type: ignore[misc]
-            if taken is not None and (message := self.decode(taken)) is not None:
-                return message
+                parcel = found.parcel
+            else:
+                taken = found if type(found) is tuple else await found  # type: ignore[misc]
+                parcel = None if taken is None else taken[1]
+            if parcel is not None:
+                try:
+                    return self._codec.decode(parcel[1])
+                except errors.UndecodableMessage:
+                    self._drop_undecodable(channel)
 
     async def receive_many(
         self, channels: Sequence[str], *, timeout: float | None = None
@@ -152,6 +158,8 @@ class ChannelLayer(ABC):
 
     def make_channel_name(self, prefix: str = "specific") -> str:
         """:meth:`new_channel` without ``await``: making a name needs no store."""
+        if not isinstance(prefix, str):
+            raise errors.InvalidName(f"prefix is {prefix!r}; it is a str, as in 'specific'")
         name = f"{prefix}.{self.node}!{next(self._locals):x}"
         address_of(name)
         return name
@@ -239,5 +247,8 @@ class ChannelLayer(ABC):
         try:
             return self._codec.decode(taken[1][1])
         except errors.UndecodableMessage:
-            self.store.drops.record("undecodable", taken[0], 1)
+            self._drop_undecodable(taken[0])
             return None
+
+    def _drop_undecodable(self, channel: str) -> None:
+        self.store.drops.record("undecodable", channel, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from _thread import start_new_thread
 from asyncio import events
@@ -51,6 +52,14 @@ class LoopWaiter(Waiter):
             return False
         return True
 
+    def dismiss(self, error: Exception) -> None:
+        with contextlib.suppress(RuntimeError):  # with its loop, whoever waited is gone
+            self.future.get_loop().call_soon_threadsafe(self._fail, error)
+
+    def _fail(self, error: Exception) -> None:
+        if not self.future.done():
+            self.future.set_exception(error)
+
     def settle(self) -> None:
         """End the wait, with a message or without."""
         if not self.future.done():
@@ -60,11 +69,16 @@ class LoopWaiter(Waiter):
 class ThreadWaiter(Waiter):
     """A thread without an event loop."""
 
-    __slots__ = ("event",)
+    __slots__ = ("error", "event")
 
     def __init__(self, channels: Sequence[str]):
         super().__init__(channels)
         self.event = threading.Event()
+        self.error: Exception | None = None
+
+    def dismiss(self, error: Exception) -> None:
+        self.error = error
+        self.event.set()
 
     def wake(self) -> bool:
         self.event.set()
@@ -109,7 +123,8 @@ class Mailbox:
         finally:
             self.lock.release()
         if not isinstance(found, LoopWaiter):
-            self._report(found)
+            if self._on_taken is not None or self.inbox.drops:
+                self._report(found)
             return found
         found.mailbox = self
         if timeout is None and self._on_taken is None:
@@ -155,6 +170,13 @@ class Mailbox:
             self.drops.record(drop.cause, drop.channel, len(drop.parcels))
             if self._on_dropped is not None:
                 self._on_dropped(drop.channel, drop.parcels)
+
+    def dismiss(self, error: Exception) -> None:
+        """Nothing will come any more: whoever waits gets ``error``."""
+        with self.lock:
+            waiters = self.inbox.dismiss()
+        for waiter in waiters:
+            waiter.dismiss(error)
 
     def leave(self, waiter: Waiter) -> None:
         """Take ``waiter`` out of line; what it was handed goes to the next, or back."""

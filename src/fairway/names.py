@@ -56,9 +56,12 @@ def check_group(name: str) -> str:
 
 def address_of(name: str) -> Address:
     """:func:`parse_channel` for a value that may be of any type, hashable or not."""
-    if not isinstance(name, str):
-        raise _invalid("channel", name, "a name is a str")
-    return parse_channel(name)
+    try:
+        return parse_channel(name)
+    except TypeError:
+        if isinstance(name, str):
+            raise
+        raise _invalid("channel", name, "a name is a str") from None
 
 
 def group_name(name: str) -> str:

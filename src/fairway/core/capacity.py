@@ -26,6 +26,8 @@ class Capacities:
             (_compiled(key), _positive(f"channel_capacity[{key!r}]", capacity))
             for key, capacity in (patterns or {}).items()
         ]
+        #: The capacity of every channel, where there are no exceptions.
+        self.uniform = None if patterns else self.default
         self._cached = lru_cache(maxsize=_CACHED_NAMES)(self._search)
 
     def of(self, address: Address) -> int:

@@ -50,6 +50,10 @@ class Waiter:
         """What came, with the channel it stood in; None until then."""
         return None if self.parcel is None else (self.channel, self.parcel)
 
+    def dismiss(self, error: Exception) -> None:
+        """Tell the waiter that nothing will come, by an error."""
+        raise NotImplementedError
+
     def wake(self) -> bool:
         """Tell the waiter that ``taken`` is there; False if it can't be told any more."""
         raise NotImplementedError
@@ -229,6 +233,13 @@ class Inbox:
             queue = self._queues.get(channel)
             if queue is not None:
                 queue.waiters.pop(waiter, None)
+
+    def dismiss(self) -> list[Waiter]:
+        """Take everybody out of line: nothing will come here any more."""
+        waiters = {waiter for queue in self._queues.values() for waiter in queue.waiters}
+        for waiter in waiters:
+            self.withdraw(waiter)
+        return list(waiters)
 
     def waiting(self, channel: str) -> int:
         """How many waiters stand at ``channel``."""

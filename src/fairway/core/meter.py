@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable
+from collections import Counter, deque
+from collections.abc import Iterable, Sequence
 from itertools import islice
+from operator import itemgetter
 
 from ..names import Address
 
@@ -13,6 +14,8 @@ WINDOW = 10.0
 SAMPLE_INTERVAL = 1.0
 #: Inboxes whose own figures are kept; the totals of all are always exact.
 _KEPT = 1000
+
+_INBOX = itemgetter(Address._fields.index("inbox"))
 
 _Sample = tuple[float, int, dict[str, int]]
 
@@ -25,8 +28,8 @@ class Meters:
     """
 
     def __init__(self, now: float) -> None:
-        self.fulls: dict[str, int] = {}
-        self.counts: dict[str, int] = {}
+        self.fulls: Counter[str] = Counter()
+        self.counts: Counter[str] = Counter()
         self._pruned = 0
         self._pruned_fulls = 0
         self._samples: deque[_Sample] = deque([(now, 0, {})])
@@ -34,20 +37,18 @@ class Meters:
 
     def count(self, inbox: str, count: int) -> None:
         """Count messages sent to ``inbox``."""
-        self.counts[inbox] = self.counts.get(inbox, 0) + count
+        self.counts[inbox] += count
 
     def count_full(self, inbox: str, count: int) -> None:
         """Count messages that met a full channel of ``inbox``."""
-        self.fulls[inbox] = self.fulls.get(inbox, 0) + count
+        self.fulls[inbox] += count
 
-    def count_group(self, sent: Iterable[Address], full: Iterable[Address]) -> None:
+    def count_group(self, sent: Iterable[Address], full: Sequence[Address]) -> None:
         """Count one message to each of ``sent``, some of which were ``full`` and missed it."""
-        counts = self.counts
-        for _, inbox, _ in sent:
-            counts[inbox] = counts.get(inbox, 0) + 1
-        for _, inbox, _ in full:
-            counts[inbox] -= 1
-            self.count_full(inbox, 1)
+        self.counts.update(map(_INBOX, sent))
+        if full:
+            self.counts.subtract(map(_INBOX, full))
+            self.fulls.update(map(_INBOX, full))
 
     @property
     def total(self) -> int:

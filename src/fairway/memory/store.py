@@ -11,7 +11,7 @@ from ..core.inbox import Full, Taken
 from ..core.membership import FOR_EVER, Memberships
 from ..core.meter import SAMPLE_INTERVAL, Meters
 from ..drops import Drops
-from ..errors import ChannelFull
+from ..errors import ChannelFull, LayerClosed
 from ..forking import begin_after_fork
 from ..mailbox import Mailbox
 from ..names import Address
@@ -61,10 +61,12 @@ class MemoryStore:
         now = self._clock()
         inbox = self._mailbox.inbox
         try:
-            with self._lock:
+            self._lock.acquire()  # up to Python 3.11, `with` would cost twice as much
+            try:
                 waiter = inbox.put(address.name, (now + self.expiry, body, None), capacity, now)
-                counts = self._meters.counts
-                counts[address.inbox] = counts.get(address.inbox, 0) + 1
+                self._meters.counts[address.inbox] += 1
+            finally:
+                self._lock.release()
         except Full:
             self._meters.count_full(address.inbox, 1)
             raise ChannelFull(
@@ -122,7 +124,8 @@ class MemoryStore:
             self._groups.clear()
 
     async def close(self) -> None:
-        """Nothing to give back: what is stored belongs to all layers that share the store."""
+        """Nothing will come here any more: who waits for a message gets :class:`LayerClosed`."""
+        self._mailbox.dismiss(LayerClosed("the layer was closed"))
 
     def run(self, call: Coroutine[Any, Any, T]) -> T:
         # These coroutines never wait, so one step carries them out, in any thread.
