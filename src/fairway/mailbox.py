@@ -142,6 +142,8 @@ class Mailbox:
             return found
         try:
             found.event.wait(timeout)
+            if found.error is not None:
+                raise found.error
             return self._outcome(found)
         except BaseException:
             self.leave(found)

@@ -22,7 +22,7 @@ from ..core.membership import FOR_EVER, Memberships
 from ..core.outbox import GroupSend, Membership, Outbox, Query, Send
 from ..core.ring import Ring
 from ..drops import Drops
-from ..errors import ChannelFull
+from ..errors import ChannelFull, LayerClosed
 from ..mailbox import Mailbox
 from ..names import Address, address_of
 from ..store import Shard
@@ -238,6 +238,7 @@ class Engine:
     async def statistics(self, address: Address | None) -> Statistics:
         self.mailbox.sweep()
         await self.node.report_drops()
+        await self.node.survey()
         figures = [await self.ask(shard, "statistics", address) for shard in self.shards]
         return merge_figures(figures)
 
@@ -247,6 +248,7 @@ class Engine:
         self.node.flushed()
 
     async def close(self) -> None:
+        self.mailbox.dismiss(LayerClosed("the layer was closed"))
         await self.node.close()
         done, reply = self.reply()
         threading.Thread(target=self._stop, args=(done,), name="fairway-close").start()

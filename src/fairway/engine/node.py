@@ -6,7 +6,7 @@ import asyncio
 import logging
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -55,7 +55,7 @@ class Node:
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._reported: Counter[str] = Counter()
         self._filled: dict[str, int] = {}
-        self._burials: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self.acks = Acks(engine.home_soon, self._ack_at_home)
         self.demand = Demands(
             list(engine.shards), self._options.prefetch, self._mailbox, self._add, self._lost
@@ -178,7 +178,7 @@ class Node:
         if not known:
             self._restore(shard)
         for node in dead:
-            self._bury_soon(shard, node)
+            self._soon(self._bury(shard, node))
         if due:
             self._query(shard, "tidy", (due,), nobody)
 
@@ -205,10 +205,14 @@ class Node:
         if news:
             await self._engine.ask(next(iter(self._pumps)), "count_drops", news)
 
-    def _bury_soon(self, shard: str, node: str) -> None:
-        task = asyncio.get_running_loop().create_task(self._bury(shard, node))
-        self._burials.add(task)
-        task.add_done_callback(self._burials.discard)
+    async def survey(self) -> None:
+        """Bury the dead and drop what expired, at every shard, now."""
+        for shard in self._pumps:
+            dead, due = await self._engine.ask(shard, "survey")
+            for node in dead:
+                await self._bury(shard, node)
+            if due:
+                await self._engine.ask(shard, "tidy", due)
 
     async def _bury(self, shard: str, node: str) -> None:
         """Forget a node whose lease lapsed, on behalf of all."""
@@ -385,12 +389,7 @@ class Node:
     def _end_reading(self, done: Callable[[Any, BaseException | None], None]) -> None:
         for pump in self._pumps.values():
             pump.stop()
-        self._engine.home_soon(self._say_goodbye_soon, done)
-
-    def _say_goodbye_soon(self, done: Callable[[Any, BaseException | None], None]) -> None:
-        task = asyncio.get_running_loop().create_task(self._say_goodbye(done))
-        self._burials.add(task)
-        task.add_done_callback(self._burials.discard)
+        self._engine.home_soon(lambda: self._soon(self._say_goodbye(done)))
 
     async def _say_goodbye(self, done: Callable[[Any, BaseException | None], None]) -> None:
         try:
@@ -412,6 +411,12 @@ class Node:
         done(None, None)
 
     # -- helpers ------------------------------------------------------------------------
+
+    def _soon(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do some work in the I/O thread's loop; call it there."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _repeat(self, name: str, delay: float, callback: Callable[[], None]) -> None:
         former = self._timers.pop(name, None)

@@ -54,4 +54,6 @@ class InMemoryChannelLayer(ChannelLayer):
 
     async def close(self) -> None:
         self.store.forget_node(self.node)
-        await super().close()
+        if self._given_store is None:
+            await self.store.close()
+        self._begin()

@@ -28,6 +28,7 @@ class RedisQueries:
         self._options = options
         self._verbs: dict[str, Callable[..., Coroutine[Any, Any, Any]]] = {
             "heartbeat": self.heartbeat,
+            "survey": self.survey,
             "count_drops": self.count_drops,
             "tidy": self.tidy,
             "undealt": self.undealt,
@@ -57,6 +58,11 @@ class RedisQueries:
             [options.node, options.lease_ms, _INBOX_KEPT_MS, of_groups, *_pairs(news)],
         )
         return bool(known), now_ms, _texts(dead), _texts(due)
+
+    async def survey(self) -> tuple[list[str], list[str]]:
+        """Dead nodes, and channels to tidy."""
+        dead, due = await self._script("survey", [self._keys.nodes, self._keys.known], [])
+        return _texts(dead), _texts(due)
 
     async def count_drops(self, news: Mapping[str, int]) -> None:
         """Add to the store's counters of drops."""
@@ -185,7 +191,7 @@ class RedisQueries:
         )
         if now - int(sample[2] or 0) >= 10_000:
             if sample[2]:
-                await ask("HSET", key, "time", sample[2], "total", sample[3])
+                await ask("HSET", key, "time", sample[2], "total", sample[3] or 0)
             await ask("HSET", key, "next_time", now, "next_total", count)
             await ask("PEXPIRE", key, _FIGURES_KEPT_MS)
         return sample

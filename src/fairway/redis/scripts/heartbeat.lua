@@ -18,8 +18,5 @@ redis.call('PEXPIRE', KEYS[2], kept)
 redis.call('PEXPIRE', KEYS[3], kept)
 redis.call('PEXPIRE', KEYS[4], 86400000)
 for i = 5, #ARGV, 2 do count(KEYS[4], 'd:' .. ARGV[i], tonumber(ARGV[i + 1])) end
-return {
-  known, now,
-  redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', '(' .. now, 'LIMIT', 0, 16),
-  redis.call('ZRANGEBYSCORE', KEYS[5], '-inf', now, 'LIMIT', 0, 64),
-}
+local dead, due = overdue(KEYS[1], KEYS[5], now)
+return { known, now, dead, due }

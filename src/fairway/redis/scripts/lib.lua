@@ -29,6 +29,12 @@ local function lives(nodes, node, now)
   return lease and tonumber(lease) >= now
 end
 
+-- Nodes whose lease lapsed, and channels that may hold expired messages.
+local function overdue(nodes, known, now)
+  return redis.call('ZRANGEBYSCORE', nodes, '-inf', '(' .. now, 'LIMIT', 0, 16),
+    redis.call('ZRANGEBYSCORE', known, '-inf', now, 'LIMIT', 0, 64)
+end
+
 -- The messages at the head of a normal channel's queue that nobody may read any more.
 local function expire_queue(queue, stats, cutoff)
   local gone = 0
