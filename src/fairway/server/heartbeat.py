@@ -50,8 +50,8 @@ class Heartbeat:
         listener = asyncio.get_running_loop().create_task(self._listen())
         try:
             while self._leases:
+                await asyncio.sleep(self.lease / ROUNDS)
                 if await self._ping():
-                    await asyncio.sleep(self.lease / ROUNDS)
                     self._end_round()
         finally:
             listener.cancel()
@@ -66,7 +66,6 @@ class Heartbeat:
                 continue  # it reads no pings: its silence will tell
             except StoreUnavailable as error:
                 logger.warning("can't reach workers: %s", error)
-                await asyncio.sleep(self.lease / ROUNDS)
                 return False
         return True
 
