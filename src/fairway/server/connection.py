@@ -183,7 +183,7 @@ class Connection(ABC):
             self._taken(message["worker"], message.get("session"))
         if "ack" in message:
             self.link.acknowledged(message["ack"])
-        if message.get("type") == "fairway.done":
+        if message.get("type") in ("fairway.done", "fairway.failed"):
             self._no_deadline()
             self._release_worker()
 

@@ -71,7 +71,8 @@ class ConsumerHost(Host):
             text = f"The body is larger than {self._max_body} bytes."
             await receipt.say(_response(413, text))
         except Exception:
-            logger.exception("%s raised on %r", _name(match.consumer), message)
+            consumer = _name(match.consumer)
+            logger.exception("%s raised for a message in %s%s", consumer, channel, _at(content))
             if not message.is_answered:
                 await receipt.failed()
         else:

@@ -44,7 +44,7 @@ class Receipt:
 
     async def failed(self) -> None:
         """The consumer raised."""
-        await self.say({"type": "fairway.failed"})
+        await self.say({"type": "fairway.failed", "ack": self._order})
 
     async def say(self, message: Message) -> None:
         """Send a reply, if anybody waits for one. Store trouble costs the reply, not the worker."""
