@@ -5,6 +5,8 @@ import threading
 from pathlib import Path
 
 import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.frames import CloseCode
 from websockets.sync.client import connect
 
 from .fairway_process import Running, eventually, get, is_alive, is_refused
@@ -69,6 +71,10 @@ def test_the_end_closes_websockets_and_their_consumers_hear_of_it() -> None:
             socket.send("ahoy")
             socket.recv(PATIENCE)
             fairway.send(signal.SIGTERM)
+            with pytest.raises(ConnectionClosed) as closed:
+                socket.recv(PATIENCE)
+            assert closed.value.rcvd is not None
+            assert closed.value.rcvd.code == CloseCode.SERVICE_RESTART
             fairway.wait_for("goodbye")
         assert fairway.exit_code() == 0
 
