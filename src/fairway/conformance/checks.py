@@ -208,8 +208,12 @@ async def woken_by(
 
     Nothing but the layer tells this loop of it, so a layer that forgets to wake it is found out.
     """
-    await asyncio.wait({waiting}, timeout=h.settle)
-    thread = threading.Thread(target=call, args=arguments, daemon=True)
+
+    def call_while_loop_sleeps() -> None:
+        time.sleep(h.settle)
+        call(*arguments)
+
+    thread = threading.Thread(target=call_while_loop_sleeps, daemon=True)
     thread.start()
     try:
         return await within(h.patience, waiting, sentence)

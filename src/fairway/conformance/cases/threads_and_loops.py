@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Iterable
 from concurrent.futures import Future
 from typing import Any
 
@@ -41,6 +42,13 @@ async def woken_across(h: Harness) -> None:
         require_equal(got, {"n": 1}, "message from another thread")
 
 
+def _raise_first(results: Iterable[object]) -> None:
+    """Raises the first error of several tasks, now that all of them have ended."""
+    for result in results:
+        if isinstance(result, Exception):
+            raise result
+
+
 class Crowd:
     """Threads that each run a loop, sharing one layer: some send, some receive."""
 
@@ -64,9 +72,7 @@ class Crowd:
         await asyncio.wait(tasks, timeout=self.h.settle)
         for task in tasks:
             await cancel(task)
-        for task in tasks:
-            if not task.cancelled() and (error := task.exception()):
-                raise error
+        _raise_first([task.exception() for task in tasks if not task.cancelled()])
 
     def _goes_on(self) -> bool:
         return len(self.got) < self.sent.total() and time.monotonic() < self.deadline
@@ -83,8 +89,9 @@ async def many_threads(h: Harness) -> None:
     crowd = Crowd(h, layer, [fresh("work") for _ in range(CHANNELS)])
     readers = [in_thread(h.run, crowd.read()) for _ in range(READERS)]
     senders = [in_thread(h.run, crowd.send(thread)) for thread in range(SENDERS)]
-    everyone = asyncio.gather(*readers, *senders)
-    await within(3 * h.patience, everyone, "sending and receiving threads did not finish")
+    everyone = asyncio.gather(*readers, *senders, return_exceptions=True)
+    sentence = "sending and receiving threads did not finish"
+    _raise_first(await within(3 * h.patience, everyone, sentence))
     missing, extra = crowd.sent - Counter(crowd.got), Counter(crowd.got) - crowd.sent
     require(not missing, f"{missing.total()} of {crowd.sent.total()} messages were lost")
     require(not extra, f"messages came twice or on a wrong channel: {dict(extra)}")
