@@ -123,6 +123,8 @@ class ChannelLayer(ABC):
                     found.leave()
                     raise
                 parcel = found.parcel
+                if parcel is not None and parcel[2] is not None:
+                    found.mailbox.handed_over(found)
             else:
                 taken = found if type(found) is tuple else await found  # type: ignore[misc]
                 parcel = None if taken is None else taken[1]
@@ -233,14 +235,16 @@ class ChannelLayer(ABC):
 
     def readable(self, channels: Sequence[str]) -> Sequence[str]:
         """``channels``, if this node may receive from all of them."""
-        if isinstance(channels, (str, bytes)) or not channels:
+        given = () if isinstance(channels, (str, bytes)) else tuple(channels or ())
+        if not given:
             raise errors.InvalidName(
                 f"channels is {channels!r}; it is a list of one or more channel names"
             )
-        for address in map(address_of, channels):
+        addresses = [address_of(channel) for channel in given]
+        for address in addresses:
             if address.node is not None and address.node != self.node:
                 raise self._not_ours(address.name)
-        return tuple(channels)
+        return tuple(address.name for address in addresses)
 
     def decode(self, taken: Taken) -> Message | None:
         """The message, or None (counted and logged) where the bytes hold none."""

@@ -68,7 +68,8 @@ class Meters:
             return 0.0
         if inbox is None:
             return (self.total - total) / (now - then)
-        return (self.counts.get(inbox, 0) - counts.get(inbox, 0)) / (now - then)
+        # An inbox whose figures were forgotten meanwhile counts from nothing again.
+        return max(0, self.counts.get(inbox, 0) - counts.get(inbox, 0)) / (now - then)
 
     def tick(self, now: float) -> None:
         """Take a sample if it is time to, and bound what is kept."""

@@ -68,7 +68,8 @@ class MemoryStore:
             finally:
                 self._lock.release()
         except Full:
-            self._meters.count_full(address.inbox, 1)
+            with self._lock:
+                self._meters.count_full(address.inbox, 1)
             raise ChannelFull(
                 f"channel {address.name!r} holds {capacity} unread messages, its capacity"
             ) from None
