@@ -29,8 +29,8 @@ def make_mailbox(clock: Callable[[], float] = time.monotonic, **hooks: Any) -> M
 
 def put(mailbox: Mailbox, channel: str, n: int, deadline: float | None = None) -> None:
     with mailbox.lock:
-        # Deadlines in the order of sending, as a store gives them.
-        parcel = (FAR + n if deadline is None else deadline, b"%d" % n, None)
+        # Deadlines in the order of sending, as a store gives them, and a receipt to hand in.
+        parcel = (FAR + n if deadline is None else deadline, b"%d" % n, f"receipt {n}")
         waiter = mailbox.inbox.put(channel, parcel, 10**9, mailbox.clock())
     if waiter is not None:
         mailbox.wake([waiter])
@@ -77,10 +77,12 @@ def give_up_on(loop: asyncio.AbstractEventLoop) -> None:
     loop.close()
 
 
-def wait_in_own_loop(mailbox: Mailbox, channel: str) -> tuple[asyncio.AbstractEventLoop, Any]:
+def wait_in_own_loop(
+    mailbox: Mailbox, channel: str, timeout: float | None = None
+) -> tuple[asyncio.AbstractEventLoop, Any]:
     """A loop in which a task waits, and that nobody runs any more."""
     loop = asyncio.new_event_loop()
-    task = loop.create_task(receive(mailbox, channel))
+    task = loop.create_task(receive(mailbox, channel, timeout))
     before = waiting(mailbox, channel)
     while waiting(mailbox, channel) == before:
         loop.run_until_complete(asyncio.sleep(0))
@@ -93,7 +95,7 @@ def wait_in_own_loop(mailbox: Mailbox, channel: str) -> tuple[asyncio.AbstractEv
 async def test_what_is_there_is_returned_without_waiting() -> None:
     mailbox = make_mailbox()
     put(mailbox, "a", 1)
-    assert mailbox.take(["a"], None) == ("a", (FAR + 1, b"1", None))
+    assert mailbox.take(["a"], None) == ("a", (FAR + 1, b"1", "receipt 1"))
     assert mailbox.take(["a"], 0) is None
 
 
@@ -363,11 +365,14 @@ def test_any_number_of_closed_loops_stands_in_the_way_of_no_message() -> None:
     assert rest(mailbox, "a") == [1]
 
 
+@pytest.mark.parametrize("timeout", [None, 3600])
 @pytest.mark.parametrize("when_handed", [False, True], ids=["waits", "handed"])
-def test_a_forgotten_loop_can_be_collected_while_the_lock_is_held(when_handed: bool) -> None:
+def test_a_forgotten_loop_can_be_collected_while_the_lock_is_held(
+    when_handed: bool, timeout: float | None
+) -> None:
     """The garbage collector runs anywhere, in a thread that holds the mailbox's lock too."""
     mailbox = make_mailbox()
-    loop, task = wait_in_own_loop(mailbox, "a")
+    loop, task = wait_in_own_loop(mailbox, "a", timeout)
     if when_handed:
         put(mailbox, "a", 1)  # its loop takes note, and never runs again
         give_up_on(loop)
@@ -508,7 +513,7 @@ async def test_each_message_given_up_is_counted_and_heard_of_once() -> None:
         put(mailbox, "abcdef"[n], n, deadline=10.0)
     put(mailbox, "a", 6, deadline=20.0)
     now = 10.0
-    assert mailbox.take(["a"], None) == ("a", (20.0, b"6", None))
+    assert mailbox.take(["a"], None) == ("a", (20.0, b"6", "receipt 6"))
     assert mailbox.take(["b"], 0) is None
     assert mailbox.wait_blocking(["c"], 0) is None
     assert await receive(mailbox, "d", 0.001) is None
