@@ -116,9 +116,11 @@ async def cancelled_readers(h: Harness) -> None:
     async def read() -> int:
         while True:
             task = asyncio.ensure_future(layer.receive(channel))
-            for _ in range(random.randrange(6)):
-                await asyncio.sleep(0)
-            await cancel(task)
+            try:
+                for _ in range(random.randrange(6)):
+                    await asyncio.sleep(0)
+            finally:
+                await cancel(task)
             if not task.cancelled():
                 return int(task.result()["n"])
 
