@@ -45,7 +45,7 @@ class Codec:
         self.max_size = max_size
         self._encrypt: _Cipher | None = None
         self._decrypt: _Cipher | None = None
-        if keys:
+        if keys or isinstance(keys, (str, bytes)):  # an empty key is no wish for none
             self._encrypt, self._decrypt = _ciphers(keys)
 
     def encode(self, message: Sendable) -> bytes:

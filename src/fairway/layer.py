@@ -71,7 +71,7 @@ class ChannelLayer(ABC):
         self.capacities = Capacities(capacity, channel_capacity)
         self._codec = Codec(
             max_size=check_size("max_message_size", max_message_size),
-            keys=symmetric_encryption_keys or (),
+            keys=() if symmetric_encryption_keys is None else symmetric_encryption_keys,
         )
         self._begin()
         begin_after_fork(self)
