@@ -1,0 +1,1 @@
+"""Fairway beside its peers: what each does in a second, in the same run."""

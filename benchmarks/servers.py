@@ -1,0 +1,68 @@
+"""Servers that the layers need: private ones, on free ports, gone afterwards."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+#: Seconds a server may take to start.
+_PATIENCE = 20
+
+
+@contextmanager
+def server_for(family: str) -> Iterator[str]:
+    """The address of a fresh server for a family of layers; empty where none is needed."""
+    if family == "redis":
+        with redis_server() as address:
+            yield address
+    else:
+        yield ""
+
+
+@contextmanager
+def redis_server() -> Iterator[str]:
+    """A redis-server that writes nothing to disk; its URL."""
+    program = shutil.which("redis-server")
+    if program is None:
+        raise RuntimeError("redis-server is not installed: sudo apt-get install redis-server")
+    port = free_port()
+    with tempfile.TemporaryDirectory(prefix="fairway-bench-") as folder:
+        command = [
+            program, "--port", str(port), "--bind", "127.0.0.1", "--dir", folder,
+            "--save", "", "--appendonly", "no", "--logfile", "redis.log",
+        ]  # fmt: skip
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        try:
+            wait_for_port(port, process)
+            yield f"redis://127.0.0.1:{port}/0"
+        finally:
+            process.terminate()
+            process.wait(timeout=_PATIENCE)
+
+
+def free_port() -> int:
+    """A TCP port that nobody listens on just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def wait_for_port(port: int, process: subprocess.Popen[bytes]) -> None:
+    """Return when something accepts connections on ``port``."""
+    deadline = time.monotonic() + _PATIENCE
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise RuntimeError(f"{process.args!r} ended with status {process.returncode}")
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            time.sleep(0.02)
+        else:
+            return
+    raise RuntimeError(f"nothing listens on port {port} after {_PATIENCE} s")

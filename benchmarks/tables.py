@@ -1,0 +1,86 @@
+"""Rows as tables: for the terminal and for a page of the documentation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from .results import Row
+
+_TITLES = {
+    "memory": "In memory, one process",
+    "redis": "On Redis, two processes",
+    "database": "On PostgreSQL, two processes",
+    "dev": "Added latency of `fairway dev`",
+}
+
+
+def title(family: str) -> str:
+    """A family's heading."""
+    return _TITLES.get(family, family)
+
+
+def cells(rows: Sequence[Row]) -> list[list[str]]:
+    """A family's table: a heading and a line for each row."""
+    subjects = list(dict.fromkeys(subject for row in rows for subject in row.best))
+    ours = rows[0].ours
+    peers = [subject for subject in subjects if subject != ours]
+    heading = ["case", "unit", *subjects, *(f"÷ {peer}" for peer in peers)]
+    lines = [
+        [
+            row.title,
+            row.unit,
+            *(_figure(row, subject) for subject in subjects),
+            *(_ratio(row, peer) for peer in peers),
+        ]
+        for row in rows
+    ]
+    return [heading, *lines]
+
+
+def show(console: Console, family: str, rows: Sequence[Row]) -> None:
+    """Print a family's table."""
+    heading, *lines = cells(rows)
+    table = Table(title=title(family), title_justify="left")
+    for i, text in enumerate(heading):
+        table.add_column(text, justify="left" if i < 2 else "right")
+    for line in lines:
+        table.add_row(*line)
+    console.print(table)
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """A family's table in Markdown."""
+    heading, *lines = cells(rows)
+    rule = ["---", "---", *["---:"] * (len(heading) - 2)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in [heading, rule, *lines])
+
+
+def number(value: float) -> str:
+    """Three figures are all that repeats from run to run."""
+    if value >= 1000:
+        digits = max(0, len(str(int(value))) - 3)
+        return f"{round(value, -digits):,.0f}"
+    return f"{value:.3g}" if value < 100 else f"{value:.0f}"
+
+
+def _figure(row: Row, subject: str) -> str:
+    if subject not in row.best:
+        return "–"
+    text = number(row.best[subject])
+    return text + _judgement(row, "") if subject == row.ours else text
+
+
+def _ratio(row: Row, peer: str) -> str:
+    ratio = row.ratio(peer)
+    return "–" if ratio is None else f"{number(ratio)}×{_judgement(row, peer)}"
+
+
+def _judgement(row: Row, peer: str) -> str:
+    met = row.met(peer)
+    if met is None:
+        return ""
+    sign = "≥" if row.better == "more" else "≤"
+    return f" ({sign} {row.bars[peer]:g}{'' if met else ', missed'})"
