@@ -192,6 +192,30 @@ def test_an_interface_server_that_stops_says_1012_to_application_and_client() ->
     assert goodbyes[0]["code"] == 1012
 
 
+def test_an_application_that_only_sends_learns_that_its_client_left() -> None:
+    """Though the client sent more frames, before it left, than may be under way unread."""
+    outcome: list[str] = []
+
+    @without_lifespan
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        try:
+            while True:
+                await send({"type": "websocket.send", "text": "x"})
+                await asyncio.sleep(0.001)
+        except OSError as error:
+            outcome.append(str(error))
+
+    with site(app) as its:
+        with open_socket(its.ws, close_timeout=0.1) as client:
+            for _ in range(2 * WINDOW):
+                client.send("unread")
+            for _ in range(100):
+                client.recv(PATIENCE)
+        wait_until(lambda: outcome == ["the client has gone"])
+
+
 # -- flow control -------------------------------------------------------------------------------
 
 

@@ -230,6 +230,7 @@ class Connection(ABC):
         """Nobody waits here any more, but a worker may yet take the event: then tell it."""
         self._interrupted = asyncio.get_running_loop().create_future()
         await self._first_of(self._settle())
+        self._no_deadline()
         self._release_worker()
         if self._is_settled:
             await self._guarded(self._farewell())

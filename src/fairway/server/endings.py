@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from ..errors import ChannelFull, MessageTooLarge, StoreUnavailable
+from ..errors import ChannelFull, LayerClosed, MessageTooLarge, StoreUnavailable
 
 
 class Ending(Enum):
@@ -40,5 +40,6 @@ _BY_ERROR = (
     (ChannelFull, Ending.FULL),
     (MessageTooLarge, Ending.TOO_LARGE),
     (StoreUnavailable, Ending.UNAVAILABLE),
+    (LayerClosed, Ending.UNAVAILABLE),
     (OSError, Ending.GONE),
 )

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from ..errors import ChannelFull, StoreUnavailable
+from ..errors import ChannelFull, LayerClosed, StoreUnavailable
 from ..layer import ChannelLayer
 from .protocol.leases import ROUNDS, Leases
 
@@ -82,6 +82,8 @@ class Heartbeat:
         while True:
             try:
                 pong = await self.layer.receive(self.control)
+            except LayerClosed:
+                return
             except StoreUnavailable as error:
                 logger.warning("can't hear workers: %s", error)
                 await asyncio.sleep(self.lease / ROUNDS)

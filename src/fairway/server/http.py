@@ -27,14 +27,15 @@ class HttpConnection(Connection):
         self._unsent: list[tuple[bytes, bool]] = []
         # Reading invites the client to send the body ("100 Continue"): not before a worker has
         # taken the request and not answered it at once.
-        self._is_uninvited = any(name == b"expect" for name, _ in self.scope["headers"])
+        event = self._opening("http.request", body=b"", more_content=True)
+        self._is_uninvited = any(name == b"expect" for name, _ in event["headers"])
         if self._is_uninvited:
-            return self._opening("http.request", body=b"", more_content=True)
+            return event
         received = await self.client_receive()
         if received["type"] == "http.disconnect":
             return None
-        (body, more), *self._unsent = _parts(received)
-        return self._opening("http.request", body=body, more_content=more)
+        (event["body"], event["more_content"]), *self._unsent = _parts(received)
+        return event
 
     async def _submit(self, event: Message) -> Ending | None:
         self._has_more = event["more_content"]

@@ -10,6 +10,9 @@ from .connection import Connection, logger
 from .endings import Ending
 from .protocol.frames import Assembly, fragments
 
+#: Seconds to pass on what a client sent before it left.
+_READING_TIME = 2.0
+
 #: Frames kept for a socket (from a group, say) before it is accepted.
 _MOST_HELD = 100
 
@@ -152,13 +155,15 @@ class WebSocketConnection(Connection):
         )
 
     async def _send(self, event: Event) -> None:
-        """Send to the client. If it left, its last frames and its goodbye are still to be read."""
+        """Send to the client. If it left, its last frames and its goodbye are still to be read,
+        but not for ever: an application that doesn't read would never know."""
         if self._client_left:
             return
         try:
             await self.client_send(event)
         except OSError:
             self._client_left = True
+            self._deadline(_READING_TIME, Ending.GONE)
 
     # -- the end ----------------------------------------------------------------------
 

@@ -68,18 +68,20 @@ class ConsumerHost(Host):
             if channel != "http.request" or await self._has_body(content):
                 await self._call(match, message)
         except BodyTooLarge:
-            text = f"The body is larger than {self._max_body} bytes."
-            await receipt.say(_response(413, text))
+            outcome = _response(413, f"The body is larger than {self._max_body} bytes.")
         except Exception:
             consumer = _name(match.consumer)
             logger.exception("%s raised for a message in %s%s", consumer, channel, _at(content))
-            if not message.is_answered:
-                await receipt.failed()
+            outcome = receipt.failed
+        except asyncio.CancelledError:  # the worker stops, and this took too long
+            await receipt.say(receipt.failed)
+            raise
         else:
-            if not message.is_answered:
-                await receipt.done()
+            outcome = receipt.done
         finally:
             receipt.stop()
+        if not message.is_answered:
+            await receipt.say(outcome)
 
     async def _has_body(self, content: Message) -> bool:
         return await complete_body(self._ground, content, self._max_body)
@@ -108,12 +110,12 @@ class ConsumerHost(Host):
             await self._answer_connect(message, receipt)
         elif channel not in ("http.disconnect", "websocket.disconnect"):
             logger.warning("no route for a message in %s%s", channel, _at(message))
-            await receipt.done()
+            await receipt.say(receipt.done)
 
     async def _answer_connect(self, message: Message, receipt: Receipt) -> None:
         """A socket without a `connect` consumer is welcome where one takes its frames."""
         if self._router.match("websocket.receive", message):
-            await receipt.done()
+            await receipt.say(receipt.done)
         else:
             logger.warning("no route for a WebSocket at %s", message["path"])
             await receipt.say({"close": True})

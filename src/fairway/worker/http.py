@@ -74,6 +74,8 @@ class HttpSession(Session):
             self.check_client()
 
     async def speak_up(self) -> None:
+        if self._is_complete:
+            return  # announced now, nobody would ever say that the session is over
         await super().speak_up()
         if self._head is not None:
             # The body takes its time: let the client have the head.

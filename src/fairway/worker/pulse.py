@@ -7,7 +7,7 @@ import logging
 import threading
 from collections.abc import Callable
 
-from ..errors import ChannelFull, FairwayError, StoreUnavailable
+from ..errors import ChannelFull, FairwayError, LayerClosed, StoreUnavailable
 from ..layer import ChannelLayer
 from ..server.protocol.leases import ROUNDS, Leases
 from ..types import Message
@@ -76,6 +76,8 @@ class Pulse:
                 message = self.layer.blocking.receive(self.control)
                 if message is not None and message["type"] == "fairway.ping":
                     self._pong(message)
+            except LayerClosed:
+                return
             except (StoreUnavailable, ChannelFull) as error:
                 logger.warning("can't answer an interface server: %s", error)
                 self._stopping.wait(self.lease / ROUNDS)

@@ -25,26 +25,33 @@ class Receipt:
         self._order = message.get("order")
         self._reply: str | None = message.get("reply_channel") if channel in _AWAITED else None
         self._timer: asyncio.TimerHandle | None = None
+        self._is_over = False
 
     def start(self) -> None:
         """The consumer begins."""
         if self._reply is not None:
-            taken = {"type": "fairway.taken", "worker": self._ground.pulse.control}
             loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(GRACE, lambda: self._ground.spawn(self.say(taken)))
+            self._timer = loop.call_later(GRACE, lambda: self._ground.spawn(self._taken()))
 
     def stop(self) -> None:
         """The consumer has ended."""
+        self._is_over = True
         if self._timer is not None:
             self._timer.cancel()
 
-    async def done(self) -> None:
-        """The consumer returned."""
-        await self.say({"type": "fairway.done", "ack": self._order})
+    async def _taken(self) -> None:
+        if not self._is_over:  # else it would come after the last word on this event
+            await self.say({"type": "fairway.taken", "worker": self._ground.pulse.control})
 
-    async def failed(self) -> None:
-        """The consumer raised."""
-        await self.say({"type": "fairway.failed", "ack": self._order})
+    @property
+    def done(self) -> Message:
+        """What to say once the consumer has returned."""
+        return {"type": "fairway.done", "ack": self._order}
+
+    @property
+    def failed(self) -> Message:
+        """What to say if the consumer raised."""
+        return {"type": "fairway.failed", "ack": self._order}
 
     async def say(self, message: Message) -> None:
         """Send a reply, if anybody waits for one. Store trouble costs the reply, not the worker."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from ..errors import StoreUnavailable
+from ..errors import LayerClosed, StoreUnavailable
 from ..layer import ChannelLayer
 from ..server.asgi import Event
 from ..server.protocol import GRACE, WINDOW
@@ -148,7 +148,7 @@ class Session(ABC):
         try:
             while not self._take(await self.layer.receive(channel)):
                 pass
-        except StoreUnavailable as error:
+        except (StoreUnavailable, LayerClosed) as error:
             logger.warning("lost a connection with its store: %s", error)
             self._cut()
         finally:

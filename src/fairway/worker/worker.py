@@ -32,6 +32,9 @@ DEFAULT_THREADS = min(32, (os.cpu_count() or 1) + 4)
 DEFAULT_CONCURRENCY = 1000
 DEFAULT_MAX_BODY = 16 * 1024 * 1024
 
+#: Seconds that a stopping worker waits for the last messages of connections that are over.
+_LAST_WORDS = 1.0
+
 
 class Worker:
     """Runs ``target``, an ASGI 3 application, a list of routes or an import path of either.
@@ -182,9 +185,12 @@ class Worker:
         if self._jobs:
             _, unfinished = await asyncio.wait(self._jobs, timeout=self._graceful_timeout)
             if unfinished:
-                logger.warning(
-                    "%d jobs were not finished after %g s", len(unfinished), self._graceful_timeout
-                )
+                seconds = self._graceful_timeout
+                logger.warning("cut what still ran after %g s: %d jobs", seconds, len(unfinished))
+            await _cancelled(*unfinished)
+        if self._tasks:
+            # Sessions whose application has ended hear of it from their interface servers.
+            await asyncio.wait(self._tasks, timeout=_LAST_WORDS)
         await _cancelled(*self._tasks)
         await self._pulse.stop()
 

@@ -22,6 +22,7 @@ def event_of(scope: Mapping[str, Any]) -> Message:
     """What the first event of a connection says about it."""
     event = {key: scope[key] for key in _KEYS_BY_TYPE[scope["type"]] if scope.get(key) is not None}
     event.update({key: scope.get(key) for key in _ADDRESSES})
+    event["headers"] = list(scope["headers"])
     extensions = scope.get("extensions")
     if extensions is not None:
         event["extensions"] = {name: extensions[name] for name in EXTENSIONS if name in extensions}
