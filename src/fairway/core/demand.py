@@ -26,27 +26,33 @@ class Demand:
         """Messages came from ``shard`` and used up credit."""
         self._granted[shard] = max(0, self._granted[shard] - count)
 
-    def taken(self) -> None:
-        """A reader took a message."""
+    def taken(self, count: int = 1) -> None:
+        """Readers took messages."""
         self.warm = True
-        self._taken += 1
+        self._taken += count
+
+    def starved(self) -> None:
+        """A reader found nothing: if half a window was taken since, the window is too small."""
+        self.warm = True
+        if 2 * self._taken >= self._window:
+            self._window = min(self._prefetch, 2 * self._window)
+        self._taken = 0
 
     def wanted(self, waiting: int, unread: int) -> list[tuple[str, int]]:
         """The credit to add at each shard, if it is time to.
 
         ``waiting`` readers stand at the channel, ``unread`` messages lie here for them.
+        Credit is asked for in bulk, when half of it is used; but a shard without any hears
+        of a reader that waits at once, since its messages would not be seen.
         """
-        if self._taken >= self._window and unread == 0:
-            self._window = min(self._prefetch, 2 * self._window)
-        target = waiting + min(self._prefetch, self._window)
+        target = waiting + self._window
+        due = 2 * (unread + sum(self._granted.values())) <= target
         share = -(-max(0, target - unread) // len(self._granted))
         asks = [
             (shard, share - granted)
             for shard, granted in self._granted.items()
-            if granted * 2 <= share and share > granted
+            if share > granted and (due or (waiting and not granted))
         ]
-        if asks:
-            self._taken = 0
         for shard, credit in asks:
             self._granted[shard] += credit
         return asks

@@ -18,18 +18,16 @@ Done = Callable[[Any, "BaseException | None"], None]
 
 
 class Send:
-    """A message for one channel. ``grouped``: a group's, so a full channel just misses it."""
+    """A message for one channel. ``last``: no other shard is tried where this one is full."""
 
-    __slots__ = ("address", "body", "capacity", "done", "grouped")
+    __slots__ = ("address", "body", "capacity", "done", "last")
 
-    def __init__(
-        self, address: Address, body: bytes, capacity: int, done: Done, grouped: bool = False
-    ):
+    def __init__(self, address: Address, body: bytes, capacity: int, done: Done, last: bool = True):
         self.address = address
         self.body = body
         self.capacity = capacity
         self.done = done
-        self.grouped = grouped
+        self.last = last
 
 
 class GroupSend:
@@ -107,7 +105,8 @@ class Batch:
     def __init__(self) -> None:
         #: Sends to process-specific channels by node, then by channel name.
         self.to_nodes: dict[str, dict[str, list[Send]]] = {}
-        self.to_channels: dict[str, list[Send]] = {}
+        #: Sends to normal channels by channel name and whether no other shard is tried.
+        self.to_channels: dict[tuple[str, bool], list[Send]] = {}
         self.to_groups: dict[str, list[GroupSend]] = {}
         self.joins: dict[str, list[Membership]] = {}
         self.leaves: dict[str, list[Membership]] = {}
@@ -126,7 +125,7 @@ class Batch:
         return [call.done for call in (*sends, *rest)]
 
 
-def _flat(by_place: dict[str, list[T]]) -> list[T]:
+def _flat(by_place: dict[Any, list[T]]) -> list[T]:
     return [call for calls in by_place.values() for call in calls]
 
 
@@ -142,7 +141,7 @@ class Outbox:
         self._size += 1
         address = send.address
         if address.node is None:
-            self._batch.to_channels.setdefault(address.name, []).append(send)
+            self._batch.to_channels.setdefault((address.name, send.last), []).append(send)
         else:
             by_name = self._batch.to_nodes.setdefault(address.node, {})
             by_name.setdefault(address.name, []).append(send)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Protocol
 
 from ..core.capacity import Capacities
 from ..core.envelope import DIRECT, FLUSH, GROUP, JOIN, NORMAL, STAMP, parse_field
-from ..core.inbox import OVER_CAPACITY, Full, Parcel, Waiter
+from ..core.inbox import Parcel, Waiter
 from ..core.membership import Memberships
 from ..mailbox import Mailbox
 
@@ -115,17 +116,9 @@ class Delivery:
     def _put_for_group(
         self, group: str, parcel: Parcel, now: float, later: list[Callable[[], None]]
     ) -> list[Waiter]:
-        inbox, waiters = self._mailbox.inbox, []
-        for address in self._memberships.members(group, now):
-            channel = address.name
-            try:
-                waiter = inbox.put(channel, parcel, self._capacities.of(address), now)
-            except Full:
-                inbox.drop(OVER_CAPACITY, channel, [parcel])
-                later.append(lambda channel=channel: self._events.filled(channel))  # type: ignore[misc]
-                continue
-            if waiter is not None:
-                waiters.append(waiter)
+        members = self._memberships.members(group, now)
+        waiters, full = self._mailbox.inbox.put_for_each(members, parcel, self._capacities.of, now)
+        later.extend(partial(self._events.filled, address.name) for address in full)
         return waiters
 
     def _announce(self, fields: Sequence[tuple[bytes, bytes]]) -> None:

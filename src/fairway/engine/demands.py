@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
 from ..core.demand import Demand
@@ -47,7 +47,9 @@ class Demands:
                 if demand is None:
                     demand = self._demands[channel] = Demand(self._shards, self._prefetch)
                 demand.warm = True
-                self._waiting[channel] += waiting
+                if waiting:
+                    demand.starved()
+                    self._waiting[channel] += 1
             self._ask(channel, demand)
 
     def left(self, channels: Iterable[str]) -> None:
@@ -64,8 +66,7 @@ class Demands:
             demand = self._demands.get(channel)
             if demand is None:
                 return
-            for _ in range(count):
-                demand.taken()
+            demand.taken(count)
         self._ask(channel, demand)
 
     def dealt(self, channel: str, shard: str, count: int) -> None:
@@ -145,6 +146,9 @@ def stamps(parcels: Sequence[Parcel]) -> list[tuple[int, bytes]]:
     return [(receipt.sent_ms, body) for _, body, receipt in parcels]
 
 
-def counted(parcels: Sequence[Parcel]) -> Counter[str]:
+def counted(parcels: Sequence[Parcel]) -> Mapping[str, int]:
     """How many of the parcels each shard counts."""
+    if len(parcels) == 1:  # the usual case, which a Counter would make five times slower
+        receipt = parcels[0][2]
+        return {} if receipt is None else {receipt.shard: 1}
     return Counter(receipt.shard for _, _, receipt in parcels if receipt is not None)

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from ..core.capacity import Capacities
 from ..core.inbox import OVER_CAPACITY, Parcel, Taken
 from ..core.membership import FOR_EVER, Memberships
-from ..core.outbox import GroupSend, Membership, Outbox, Query, Send
+from ..core.outbox import Done, GroupSend, Membership, Outbox, Query, Send
 from ..core.ring import Ring
 from ..drops import Drops
 from ..errors import ChannelFull, LayerClosed
@@ -33,6 +33,7 @@ from .home import Home
 from .node import Node
 from .replies import gather, here, reply_to, run
 from .session import Session
+from .spread import Spread
 
 T = TypeVar("T")
 
@@ -100,17 +101,25 @@ class Engine:
     # -- sending ----------------------------------------------------------------------
 
     def send(self, address: Address, body: bytes, capacity: int) -> Awaitable[None]:
-        shard = self.shard_of(address)
         session = self.session_here()
         if session is None:
             done, reply = self.reply()
-            self.at_home(shard, Outbox.send, Send(address, body, capacity, done))
+            self.home_soon(self._send, None, address, body, capacity, done)
             return reply
         future: asyncio.Future[None] = session.loop.create_future()
-        writer = session.writers[shard]
-        writer.outbox.send(Send(address, body, capacity, here(future)))
-        writer.flush_soon()
+        self._send(session, address, body, capacity, here(future))
         return future
+
+    def _send(
+        self, session: Session | None, address: Address, body: bytes, capacity: int, done: Done
+    ) -> None:
+        """Add a message to an outbox of this thread's session; None is the I/O thread's."""
+        if address.node is not None or len(self.shards) == 1:
+            shard = self.ring.shard_of(address.name)
+            self.add(session, shard, Outbox.send, Send(address, body, capacity, done))
+        else:
+            spread = Spread(address, body, capacity, done, self.ring.shards, next(self._turn))
+            spread.send(partial(self.add, session))
 
     def group_send(self, group: str, body: bytes) -> Awaitable[None]:
         shard = self.ring.shard_of(group)
@@ -131,7 +140,7 @@ class Engine:
         self,
         session: Session | None,
         body: bytes,
-        done: Callable[[Any, BaseException | None], None],
+        done: Done,
         channels: Sequence[str],
         error: BaseException | None,
     ) -> None:
@@ -143,16 +152,10 @@ class Engine:
         for channel in channels:
             address = address_of(channel)
             sent = partial(self._sent_for_group, channel, each)
-            capacity = self.options.capacities.of(address)
-            self.add(session, self.shard_of(address), Outbox.send,
-                      Send(address, body, capacity, sent, grouped=True))  # fmt: skip
+            self._send(session, address, body, self.options.capacities.of(address), sent)
 
     def _sent_for_group(
-        self,
-        channel: str,
-        done: Callable[[Any, BaseException | None], None],
-        _: Any,
-        error: BaseException | None,
+        self, channel: str, done: Done, _: Any, error: BaseException | None
     ) -> None:
         if isinstance(error, ChannelFull):
             self.drops.record(OVER_CAPACITY, channel, 1)
@@ -164,7 +167,10 @@ class Engine:
     def receive(
         self, channels: Sequence[str], timeout: float | None
     ) -> Taken | Awaitable[Taken | None] | None:
-        self.node.pump_in(self.session_here())
+        if self.node.read_at_home:
+            self.node.pump_in(self.session_here())
+        if len(channels) == 1 and "!" in channels[0]:
+            return self.mailbox.take(channels, timeout)
         normal = [channel for channel in channels if "!" not in channel]
         if not normal:
             return self.mailbox.take(channels, timeout)
@@ -254,7 +260,7 @@ class Engine:
         threading.Thread(target=self._stop, args=(done,), name="fairway-close").start()
         await reply
 
-    def _stop(self, done: Callable[[Any, BaseException | None], None]) -> None:
+    def _stop(self, done: Done) -> None:
         with self._lock:
             sessions = [session for session in self._sessions.values() if session is not None]
         for session in sessions:
@@ -277,13 +283,6 @@ class Engine:
         return run(call)
 
     # -- where things are ----------------------------------------------------------------
-
-    def shard_of(self, address: Address) -> str:
-        """Where a channel's message goes: a normal channel spreads evenly over all shards."""
-        if address.node is not None:
-            return self.ring.shard_of(address.name)
-        shards = self.ring.shards
-        return shards[next(self._turn) % len(shards)] if len(shards) > 1 else shards[0]
 
     async def ask(self, shard: str, verb: str, *arguments: Any) -> Any:
         """Put a question to a shard."""
@@ -338,7 +337,7 @@ class Engine:
     def _make_session(self) -> Session:
         return Session(self.shards, self.health, self.options.patience)
 
-    def reply(self) -> tuple[Callable[[Any, BaseException | None], None], Awaitable[Any]]:
+    def reply(self) -> tuple[Done, Awaitable[Any]]:
         """A callback for the I/O thread, and what the caller awaits meanwhile."""
         return reply_to(events._get_running_loop())
 

@@ -16,7 +16,7 @@ from ..core.outbox import Membership, Outbox, Query
 from ..errors import StoreUnavailable
 from ..names import Address, address_of
 from .acks import Acks
-from .delivery import Delivery
+from .delivery import Delivery, Receipt
 from .demands import Demands, counted, stamps
 from .pump import Pump
 from .replies import nobody
@@ -51,10 +51,11 @@ class Node:
         #: Shards that did not answer the first heartbeat yet, and who waits for that.
         self._strange = set(engine.shards)
         self._beginners: list[Callable[[Any, BaseException | None], None]] = []
+        #: Whether no loop that stays reads the inboxes yet.
+        self.read_at_home = True
         self._pumped_by: Session | None = None
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._reported: Counter[str] = Counter()
-        self._filled: dict[str, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.acks = Acks(engine.home_soon, self._ack_at_home)
         self.demand = Demands(
@@ -107,9 +108,9 @@ class Node:
         """
         if not self._started:
             self.start()
-        if session is not None and self._pumped_by is None:
+        if session is not None and self.read_at_home:
             with self._lock:
-                first = self._pumped_by is None
+                first, self.read_at_home = self.read_at_home, False
                 if first:
                     self._pumped_by = session
             if first:
@@ -121,6 +122,7 @@ class Node:
             if self._pumped_by is not session:
                 return
             self._pumped_by = None
+            self.read_at_home = True
         for pump in self._pumps.values():
             pump.stop()
         if not self._closed:
@@ -245,7 +247,7 @@ class Node:
             unread = {
                 channel: number
                 for channel, parcels in self._mailbox.inbox.parcels()
-                if (number := counted(parcels)[shard])
+                if (number := counted(parcels).get(shard, 0))
             }
         cursor = self._pumps[shard].cursor
         self._engine.home_soon(
@@ -296,7 +298,6 @@ class Node:
         with self._mailbox.lock:
             self._mailbox.inbox.clear()
             self._engine.memberships.clear()
-        self._filled.clear()
         if self._started:
             for shard in self._pumps:
                 self.demand.forget_credits(shard)
@@ -320,8 +321,6 @@ class Node:
             self.acks.add(session, shard, channel, number)
         if "!" not in channel:
             self.demand.taken(channel, len(parcels))
-        elif channel in self._filled:
-            self._unmark(channel)
 
     def dealt(self, channel: str, shard: str, count: int) -> None:
         """Messages of a normal channel came."""
@@ -329,18 +328,11 @@ class Node:
 
     def filled(self, channel: str) -> None:
         """Group messages filled a channel: count them at the store, so that senders hear of it."""
-        if channel in self._filled:
-            return
+        shard = self._engine.ring.shard_of(channel)
         with self._mailbox.lock:
-            number = self._mailbox.inbox.pending(channel)
-        self._filled[channel] = number
-        self.acks.add(None, self._engine.ring.shard_of(channel), channel, -number)
-
-    def _unmark(self, channel: str) -> None:
-        capacity = self._options.capacities.of(address_of(channel))
-        if self._mailbox.inbox.pending(channel) <= capacity // 2:
-            number = self._filled.pop(channel, 0)
-            self.acks.add(None, self._engine.ring.shard_of(channel), channel, number)
+            number = self._mailbox.inbox.mark(channel, Receipt(shard, 0))
+        if number:
+            self.acks.add(None, shard, channel, -number)
 
     def _lost(self, channel: str, count: int) -> None:
         self._engine.drops.record("reader_died", channel, count)

@@ -102,10 +102,10 @@ class RedisFeed:
         for entry_id, fields in entries:
             if fields is None or _key(entry_id) <= _key(reader.cursor):
                 continue
-            reader.deliver(
-                int(entry_id.partition(b"-")[0]), list(zip(fields[::2], fields[1::2], strict=True))
-            )
+            # First, so that whatever delivering it leads to, no entry is delivered twice.
             reader.cursor = entry_id
+            pairs = list(zip(fields[::2], fields[1::2], strict=True))
+            reader.deliver(int(entry_id.partition(b"-")[0]), pairs)
 
     def _watch(self) -> None:
         silent = self._loop.time() - self._connection.heard_at

@@ -47,7 +47,7 @@ class RedisLink:
             calls.extend(self._joins(group, joins))
         for node, by_name in batch.to_nodes.items():
             calls.extend(self._to_node(node, part) for part in _parts(by_name))
-        for channel, sends in batch.to_channels.items():
+        for (channel, _), sends in batch.to_channels.items():
             calls.extend(self._to_channel(channel, part) for part in _chunks(sends))
         for group, messages in batch.to_groups.items():
             calls.extend(self._to_group(group, part) for part in _chunks(messages))
@@ -107,8 +107,8 @@ class RedisLink:
             "send_to_channel",
             self._deal_keys(channel, nodes),
             [
-                channel, sends[0].capacity, self._options.expiry_ms, len(nodes), *nodes,
-                *[send.body for send in sends],
+                channel, sends[0].capacity, self._options.expiry_ms, int(sends[0].last),
+                len(nodes), *nodes, *[send.body for send in sends],
             ],
             on_reply,
         )  # fmt: skip

@@ -1,12 +1,13 @@
 -- Messages for one normal channel: into its queue, and on to the nodes that wait for some.
 -- KEYS: queue, want, nodes, unread, stats, known, then inbox and counts of each named node
--- ARGV: channel, capacity, expiry (ms), number of named nodes, their ids, bodies
+-- ARGV: channel, capacity at this shard, expiry (ms), 1 if no other shard is tried,
+--   number of named nodes, their ids, bodies
 -- Returns how many of the messages were taken, and the nodes that wait and were not named.
 local channel, capacity, expiry = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
-local named = tonumber(ARGV[4])
-local keys, inboxes = deal_keys(5, named)
+local named = tonumber(ARGV[5])
+local keys, inboxes = deal_keys(6, named)
 local now = now_ms()
-local first = 5 + named
+local first = 6 + named
 local n = #ARGV - first + 1
 
 local unread = redis.call('LLEN', keys.queue) + (redis.call('HGET', keys.unread, channel) or 0)
@@ -20,7 +21,7 @@ for i = 1, room, 2000 do
   redis.call('RPUSH', keys.queue, unpack(values, i, math.min(i + 1999, room)))
 end
 count(keys.stats, 'm:' .. channel, room)
-count(keys.stats, 'f:' .. channel, n - room)
+if ARGV[4] == '1' then count(keys.stats, 'f:' .. channel, n - room) end
 local missing = {}
 if room > 0 then
   missing = deal(keys, channel, inboxes, now)
