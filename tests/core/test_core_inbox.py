@@ -4,7 +4,7 @@ import itertools
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
@@ -16,6 +16,7 @@ from hypothesis.stateful import (
 )
 
 from fairway.core.inbox import EXPIRED, OVER_CAPACITY, Full, Inbox, Parcel, Waiter
+from fairway.names import parse_channel
 
 EXPIRY = 10.0
 
@@ -44,6 +45,7 @@ class InboxMachine(RuleBasedStateMachine):
         self.deadlines: dict[int, float] = {}
         self.line: list[Waiter] = []  # who waits, in order of arrival
         self.handed: dict[Waiter, int] = {}
+        self.gone: set[Waiter] = set()  # dismissed
         self.held: set[int] = set()  # taken, and not yet used up or put back
         self.done: set[int] = set()
         self.missing: dict[str, list[int]] = {EXPIRED: [], OVER_CAPACITY: []}
@@ -146,7 +148,9 @@ class InboxMachine(RuleBasedStateMachine):
     def cancel(self, waiter: Waiter) -> None:
         heirs = self.inbox.forget(waiter)
         assert waiter.taken is None
-        if waiter in self.line:
+        if waiter in self.gone:
+            assert heirs == []
+        elif waiter in self.line:
             self.line.remove(waiter)
             assert heirs == []
         else:
@@ -156,13 +160,24 @@ class InboxMachine(RuleBasedStateMachine):
 
     @rule(waiter=consumes(waiters))
     def time_out_or_receive(self, waiter: Waiter) -> None:
-        if waiter in self.line:
-            self.line.remove(waiter)
+        if waiter in self.line or waiter in self.gone:
+            self.line = [other for other in self.line if other is not waiter]
             assert waiter.taken is None
         else:
             self.done.add(self.handed.pop(waiter))
             assert waiter.taken is not None
         self.inbox.withdraw(waiter)
+
+    @rule()
+    def dismiss(self) -> None:
+        dismissed = self.inbox.dismiss()
+        assert len(dismissed) == len(self.line)
+        assert set(dismissed) == set(self.line)
+        for waiter in dismissed:
+            # Each of them leaves the bundle by giving up, as after an error.
+            assert self.inbox.forget(waiter) == []
+        self.gone |= set(self.line)
+        self.line.clear()
 
     # -- time ------------------------------------------------------------------------
 
@@ -177,10 +192,13 @@ class InboxMachine(RuleBasedStateMachine):
             self.expire(channel)
             assert self.inbox.pending(channel) == len(self.unread[channel])
         assert dict(self.inbox.unread()) == {c: len(q) for c, q in self.unread.items() if q}
+        contents = {c: list(map(number, parcels)) for c, parcels in self.inbox.parcels()}
+        assert contents == {c: q for c, q in self.unread.items() if q}
         self.collect()
         assert self.reported == {cause: sorted(ns) for cause, ns in self.missing.items()}
         kept = {channel for waiter in self.line for channel in waiter.channels}
         kept |= {channel for channel, unread in self.unread.items() if unread}
+        assert set(self.inbox.channels()) == kept
         assert set(self.inbox._queues) == kept, "empty queues stay in memory"
 
     @rule()
@@ -356,3 +374,41 @@ def test_a_message_is_too_old_at_its_deadline_and_not_before() -> None:
         (EXPIRED, "b", [parcel(1, 5.0)])
     ]
     assert inbox.collect_drops() == []
+
+
+@given(st.data(), st.lists(st.tuples(CHANNELS, st.integers(0, 3), st.booleans()), max_size=3))
+def test_putting_one_message_into_many_channels_is_as_putting_it_into_each(
+    data: st.DataObject, states: list[tuple[str, int, bool]]
+) -> None:
+    """Some of the channels hold messages, some too old ones, some have a waiter."""
+    together, apart = Inbox(), Inbox()
+    waiters: dict[Waiter, str] = {}
+    for inbox in (together, apart):
+        for channel, count, old in {state[0]: state for state in states}.values():
+            for n in range(count):
+                inbox.put(channel, parcel(n, 5.0 if old else 50.0), 9, 0)
+            if not count:
+                inbox.enlist(waiter := Waiter([channel, f"other {channel}"]))
+                waiters[waiter] = channel
+    addresses = [parse_channel(name) for name in data.draw(st.permutations(NAMES))]
+    limits = {address: data.draw(st.integers(1, 3)) for address in addresses}
+    new = parcel(9, 60.0)
+
+    woken, full = together.put_for_each(addresses, new, limits.__getitem__, 10.0)
+
+    expected_woken, expected_full = [], []
+    for address in addresses:
+        try:
+            waiter = apart.put(address.name, new, limits[address], 10.0)
+        except Full:
+            apart.drop(OVER_CAPACITY, address.name, [new])
+            expected_full.append(address)
+        else:
+            expected_woken += [] if waiter is None else [waiter]
+    assert [waiters[waiter] for waiter in woken] == [waiters[waiter] for waiter in expected_woken]
+    assert all(waiter.taken == (waiters[waiter], new) for waiter in woken)
+    assert full == expected_full
+    assert together.collect_drops() == apart.collect_drops()
+    for channel in NAMES:
+        assert together.take_all(channel) == apart.take_all(channel)
+        assert together.waiting(channel) == apart.waiting(channel)

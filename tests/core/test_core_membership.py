@@ -53,11 +53,16 @@ class MembershipMachine(RuleBasedStateMachine):
 
     @rule()
     def expire(self) -> None:
+        expected = {}
         for group, members in list(self.model.items()):
-            for channel, until in list(members.items()):
-                if until <= self.now:
-                    self.remove(group, channel)
-        self.memberships.expire(self.now)
+            gone = {channel for channel, until in members.items() if until <= self.now}
+            for channel in gone:
+                self.remove(group, channel)
+            if gone:
+                expected[group] = (gone, group not in self.model)
+        ended = self.memberships.expire(self.now)
+        assert len(ended) == len(expected)
+        assert {group: ({a.name for a in gone}, empty) for group, gone, empty in ended} == expected
 
     @rule()
     def clear(self) -> None:
@@ -76,6 +81,14 @@ class MembershipMachine(RuleBasedStateMachine):
     def groups_without_a_channel_are_forgotten(self) -> None:
         assert sorted(self.memberships.groups()) == sorted(self.model)
         assert len(self.memberships) == len(self.model)
+
+    @invariant()
+    def all_lists_each_once(self) -> None:
+        listed = [(group, address.name, until) for group, address, until in self.memberships.all()]
+        model = [
+            (g, name, until) for g, members in self.model.items() for name, until in members.items()
+        ]
+        assert sorted(listed) == sorted(model)
 
 
 MembershipMachine.TestCase.settings = settings(max_examples=80, stateful_step_count=30)
