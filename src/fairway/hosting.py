@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 #: The signals that mean "finish what you are doing, and end".
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
+#: Seconds that the main thread waits at a time. A signal that comes just before it begins to
+#: wait doesn't wake it, so that a wait without an end could be one for ever.
+SIGNALS_EVERY = 0.25
+
 
 def listen(host: str, port: int) -> socket.socket:
     """A listening TCP socket; port 0 is any free one. ConfigurationError says why not."""
@@ -76,15 +80,22 @@ def serve_until_stopped(
 ) -> None:
     """Serve until SIGINT or SIGTERM, then finish what is under way. Main thread only."""
     server = uvicorn_server(interface, graceful_timeout=graceful_timeout)
-    # In a thread, since in the main one uvicorn would take the signals, and raise them again.
-    serving = Work("fairway-server", lambda: server.run(sockets=[listener]))
 
     def stop() -> None:
         server.should_exit = True
 
+    run_until_stopped(lambda: server.run(sockets=[listener]), stop)
+
+
+def run_until_stopped(work: Callable[[], None], stop: Callable[[], None]) -> None:
+    """Do ``work``, which ``stop`` ends, until SIGINT or SIGTERM. Main thread only.
+
+    It is done in another thread, so that no library takes the signals for itself.
+    """
+    thread = Work("fairway", work)
     with stopping(stop):
-        serving.start()
-        serving.finish()
+        thread.start()
+        thread.finish()
 
 
 @contextmanager
@@ -136,7 +147,8 @@ class Work(threading.Thread):
 
     def finish(self) -> None:
         """Wait for its end, and raise what it raised."""
-        self.join()
+        while self.is_alive():
+            self.join(SIGNALS_EVERY)
         if self._error is not None:
             raise self._error
 

@@ -82,7 +82,7 @@ def worker(
 
 def run(target: str, layer: Any, **options: Any) -> None:
     """Work until SIGINT or SIGTERM."""
-    from ..hosting import stopping
+    from ..hosting import run_until_stopped
     from ..worker import Worker
 
     worker = Worker(layer, target, **options)
@@ -90,5 +90,4 @@ def run(target: str, layer: Any, **options: Any) -> None:
     def ready() -> None:
         click.echo(f"Worker for {target}, reading {', '.join(worker.channels)}", err=True)
 
-    with stopping(worker.stop):
-        asyncio.run(worker.run(ready))
+    run_until_stopped(lambda: asyncio.run(worker.run(ready)), worker.stop)

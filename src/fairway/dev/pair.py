@@ -6,10 +6,10 @@ import asyncio
 import socket
 import time
 from collections.abc import Callable
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 
 from ..errors import ConfigurationError
-from ..hosting import Work, uvicorn_server
+from ..hosting import SIGNALS_EVERY, Work, uvicorn_server
 from ..memory import InMemoryChannelLayer
 from ..routing.routes import Routes
 from ..server import InterfaceServer
@@ -47,7 +47,7 @@ class Pair:
         """Serve until :meth:`stop`, or until server or worker fails: then its error is raised."""
         worker = self._start("fairway-worker", self._work)
         try:
-            if self._news.get() == "ready":
+            if self._next_news() == "ready":
                 self._serve_until_news(on_ready)
         finally:
             self.worker.stop()
@@ -61,10 +61,17 @@ class Pair:
         server = self._start("fairway-server", lambda: self._server.run(sockets=[self._listener]))
         if on_ready is not None:
             on_ready()
-        self._news.get()
+        self._next_news()
         self._server.should_exit = True
         server.finish()
         self._let_worker_catch_up()
+
+    def _next_news(self) -> str:
+        while True:
+            try:
+                return self._news.get(timeout=SIGNALS_EVERY)
+            except Empty:
+                continue  # signals that came meanwhile have been handled
 
     def _work(self) -> None:
         asyncio.run(self.worker.run(lambda: self._news.put("ready")))
