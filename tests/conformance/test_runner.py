@@ -116,6 +116,20 @@ def test_a_case_that_stays_too_slow_is_broken() -> None:
     assert len(tries) == ATTEMPTS
 
 
+def test_cases_choose_their_bounds_whatever_the_config_says() -> None:
+    harness = LayerHarness(InMemoryChannelLayer, {"capacity": 1, "max_message_size": 2_000})
+    layer = harness.make()
+    assert (layer.capacity, layer.expiry, layer.group_expiry) == (100, 60, 86400)
+    assert harness.second(harness.make(capacity=7)).capacity == 7
+
+    @case(8, "It keeps its limit")
+    async def keeps_limit(h: Harness) -> None:
+        with expect_raises(layer.MessageTooLarge, "told"):
+            await h.make().send("work", {"body": bytes(2_000)})
+
+    assert run_case(keeps_limit, harness).verdict == "kept"
+
+
 def test_layers_are_closed_and_the_store_is_emptied_between_cases() -> None:
     closed: list[Any] = []
     flushed: list[Any] = []

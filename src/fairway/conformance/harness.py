@@ -42,7 +42,9 @@ class Harness(Protocol):
     """Seeds every random choice, and is named in what fails by one."""
 
     def make(self, **overrides: Any) -> Layer:
-        """A new node; `overrides` go over the harness's own configuration."""
+        """A new node. It has the contract's own bounds (an expiry of 60, a group_expiry of
+        86400, a capacity of 100, no channel_capacity), whatever the harness's configuration
+        says, save for `overrides`."""
 
     def second(self, layer: Layer) -> Layer:
         """Another node on `layer`'s store, with its configuration ("second_node")."""

@@ -15,12 +15,15 @@ from .harness import Layer
 
 T = TypeVar("T")
 
+# What a case counts on unless it asks for something else, whatever the configuration says.
+BOUNDS = {"expiry": 60, "group_expiry": 86400, "capacity": 100, "channel_capacity": None}
+
 # In-process layers without a `store` to share: each object is a world of its own.
 SINGLE_NODE = {"channels.layers.InMemoryChannelLayer"}
 
 
 class LayerHarness:
-    """Builds layers as `layer_class(**config)`.
+    """Builds layers as `layer_class(**config)`, save for the bounds, which each case chooses.
 
     The store that `config` names is emptied between cases: never name one in use. A second node
     is a new layer of the same `config`, or, for a layer whose `cross_process` is False,
@@ -55,7 +58,7 @@ class LayerHarness:
         self._made: list[tuple[Layer, dict[str, Any]]] = []
 
     def make(self, **overrides: Any) -> Layer:
-        config = {**self.config, **overrides}
+        config = {**self.config, **BOUNDS, **overrides}
         layer = self.layer_class(**config)
         self._made.append((layer, config))
         return layer
