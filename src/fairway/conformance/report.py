@@ -51,9 +51,9 @@ def find_layer(layer_path: str) -> Layer:
         ) from error
 
 
-def _require_makes_layer(layer_path: str, harness: Harness) -> None:
+def _require_makes_layer(layer_path: str, harness: LayerHarness) -> None:
     try:
-        harness.make()
+        harness.layer_class(**harness.config)
     except TypeError as error:
         raise ConfigurationError(f"{layer_path} can't be made of this config: {error}") from error
 
