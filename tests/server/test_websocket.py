@@ -64,6 +64,16 @@ def test_a_full_channel_is_a_503_at_once() -> None:
         assert refused_with(its.ws) == (503, b"Too many events wait for a worker.")
 
 
+def test_server_and_worker_may_be_different_nodes() -> None:
+    """As they are in different processes: neither can read the other's channels."""
+    layer = InMemoryChannelLayer()
+    other_node = InMemoryChannelLayer(store=layer.store)
+    with site(None, layer=layer) as its, working(other_node, echo), open_socket(its.ws) as client:
+        for frame in ["text", b"bytes", "x" * 300_000]:
+            client.send(frame)
+            assert client.recv(PATIENCE) == frame
+
+
 # -- a frame costs little ---------------------------------------------------------------------
 
 

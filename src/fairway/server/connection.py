@@ -63,6 +63,8 @@ class Connection(ABC):
         )
         self.ending = Ending.GONE
         self.is_submitted = False
+        #: Whether a worker has said that it has, or had, an event of this connection in hand.
+        self.is_attended = False
         #: The control channel of the worker that has an event of this connection in hand.
         self.worker: str | None = None
         self._interrupted: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
@@ -184,16 +186,19 @@ class Connection(ABC):
         if "ack" in message:
             self.link.acknowledged(message["ack"])
         if message.get("type") in ("fairway.done", "fairway.failed"):
-            self._no_deadline()
-            self._release_worker()
+            self._attended()
 
     def _taken(self, worker: str, session: str | None) -> None:
-        self._no_deadline()
-        self._release_worker()
+        self._attended()
         self.worker = worker
         self.terms.heartbeat.join(worker, self.reply, lambda: self._interrupt(Ending.LOST))
         if session is not None:
             self.link.connect(session, min(WINDOW, self.layer.get_capacity(session)))
+
+    def _attended(self) -> None:
+        self.is_attended = True
+        self._no_deadline()
+        self._release_worker()
 
     def _release_worker(self) -> None:
         if self.worker is not None:

@@ -46,7 +46,7 @@ class HttpConnection(Connection):
             ending = await self._quick_answer()
             if ending is not None:
                 return ending
-        if not self._is_heard:
+        if not self.is_attended:
             self._deadline(self.terms.worker_timeout, Ending.UNATTENDED)
         return await self._both_ways()
 
@@ -73,9 +73,9 @@ class HttpConnection(Connection):
     def _note(self, message: Message) -> None:
         self._is_heard = True
         super()._note(message)
-        if "status" in message or "session" in message:
-            self._no_deadline()
-        elif message.get("type") in ("fairway.taken", "fairway.done") and not self._is_started:
+        # An application may take as long as it likes; a consumer might have forgotten to answer.
+        is_consumers = message.get("type") in ("fairway.taken", "fairway.done")
+        if is_consumers and self.link.channel is None and not self._is_started:
             self._deadline(self.terms.response_timeout, Ending.UNANSWERED)
 
     async def _deliver(self, message: Message) -> Ending | None:
@@ -92,6 +92,8 @@ class HttpConnection(Connection):
 
     async def _start(self, status: int, headers: Iterable[Any]) -> None:
         self._is_started = True
+        if self.is_attended:
+            self._no_deadline()
         await self.client_send(
             {"type": "http.response.start", "status": status, "headers": list(headers)}
         )

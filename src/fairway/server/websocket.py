@@ -97,7 +97,6 @@ class WebSocketConnection(Connection):
     async def _accept(self, message: Message) -> None:
         if self._is_accepted:
             return
-        self._no_deadline()
         self._is_accepted = True
         acceptance: Event = {"type": "websocket.accept", "headers": message.get("headers", [])}
         if message.get("subprotocol"):
@@ -135,7 +134,12 @@ class WebSocketConnection(Connection):
         await self._send(farewell)
 
     async def _deny(self, message: Message) -> Ending | None:
-        """Answer the handshake with an HTTP response (ASGI extension websocket.http.response)."""
+        """Answer the handshake with an HTTP response (ASGI extension websocket.http.response).
+
+        Where the host can't, it is a plain refusal.
+        """
+        if not self._can_deny:
+            return await self._close(message)
         if "status" in message:
             self._is_denied = True
             await self._start_denial(message["status"], message.get("headers", []))

@@ -60,7 +60,7 @@ class Link:
         self.is_closed = False
         self._receipts = receipts
         self._patience = patience
-        self._changed = asyncio.Event()
+        self._changed: asyncio.Event | None = None  # there only while somebody waits
 
     async def send(self, message: Message, channel: str | None = None) -> bool:
         """Send ``message``, numbered, once there is room; False if the link was closed.
@@ -76,7 +76,8 @@ class Link:
     async def room(self) -> bool:
         """Wait until one more message may be sent; False if the link was closed."""
         while not (self.is_closed or self.window.is_open):
-            self._changed.clear()
+            if self._changed is None:
+                self._changed = asyncio.Event()
             await self._changed.wait()
         return not self.is_closed
 
@@ -94,12 +95,12 @@ class Link:
         """The other side named its channel: messages may go there, ``window`` at a time."""
         self.channel = channel
         self.window.size = window
-        self._changed.set()
+        self._wake()
 
     def acknowledged(self, order: int) -> None:
         """The other side is done with everything up to ``order``."""
         self.window.acknowledge(order)
-        self._changed.set()
+        self._wake()
 
     async def done(self, order: int) -> None:
         """This side is done with the message numbered ``order``."""
@@ -110,4 +111,9 @@ class Link:
     def close(self) -> None:
         """Nothing more will be sent: whoever waits for room is released."""
         self.is_closed = True
-        self._changed.set()
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._changed is not None:
+            self._changed.set()
+            self._changed = None
