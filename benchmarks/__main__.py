@@ -10,13 +10,13 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from . import memory_cases, redis_cases
+from . import dev_cases, memory_cases, redis_cases
 from .case import Case
 from .results import Outcome, Report, describe_machine
 from .run import Effort, run
 from .tables import show
 
-CASES: list[Case] = [*memory_cases.CASES, *redis_cases.CASES]
+CASES: list[Case] = [*memory_cases.CASES, *redis_cases.CASES, *dev_cases.CASES]
 
 
 @click.command()

@@ -9,8 +9,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
+from .servers import program
 from .side import Side
-from .subjects import Subject
+from .subjects import Program, Subject
+
+Comparison = Literal["ratio", "difference", ""]
 
 #: What one round found, by metric.
 Figures = dict[str, float]
@@ -26,8 +29,8 @@ class Metric:
     unit: str
     better: Literal["more", "less"] = "more"
     bars: Mapping[str, float] = field(default_factory=dict)
-    #: Whether ours divided by a peer's says anything.
-    compared: bool = True
+    #: How ours is set beside a peer's, where that says anything.
+    compared: Comparison = "ratio"
 
     def best(self, figures: list[float]) -> float:
         """The best round: what disturbs a machine only ever makes a figure worse."""
@@ -58,6 +61,13 @@ class Stage:
     def plain(self) -> Side:
         """A process whose main thread runs no event loop."""
         return self._side(plain=True)
+
+    @cached_property
+    def port(self) -> int:
+        """Where a program listens."""
+        if not isinstance(self.subject, Program):
+            raise TypeError(f"{self.subject.name} is not a program")
+        return self._stack.enter_context(program(self.subject.arguments))
 
     def _side(self, *, plain: bool) -> Side:
         side = Side(self.subject.name, self._server, plain=plain)

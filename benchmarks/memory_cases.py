@@ -76,7 +76,7 @@ CASES = [
                 "×",
                 "less",
                 bars={"": 1.05},
-                compared=False,
+                compared="",
             ),
         ),
         _million,

@@ -23,7 +23,8 @@ now = time.monotonic
 
 
 async def new_channel(here: Here) -> str:
-    return await here.layer.new_channel()
+    name: str = await here.layer.new_channel()
+    return name
 
 
 async def send(here: Here, channel: str, count: int, in_flight: int) -> float:
@@ -67,7 +68,7 @@ async def receive_ages(here: Here, channel: str, count: int) -> list[float]:
     ages = []
     for _ in range(count):
         message = await here.layer.receive(channel)
-        ages.append(now() - message["at"])
+        ages.append(now() - float(message["at"]))
     return ages
 
 
@@ -106,7 +107,8 @@ async def await_one_each(here: Here, group: str) -> None:
 
 async def last_of_them(here: Here) -> float:
     """When the last of :func:`await_one_each` had its message."""
-    return max(await asyncio.gather(*here.kept.pop("waits")))
+    waits: list[asyncio.Task[float]] = here.kept.pop("waits")
+    return max(await asyncio.gather(*waits))
 
 
 async def group_adds(here: Here, group: str, count: int, in_flight: int) -> float:

@@ -75,11 +75,11 @@ def two_process_cases(family: str, bars: dict[str, dict[str, float]]) -> list[Ca
                     bars=bar("async-to-sync:rate"),
                 ),
                 Metric(
-                    "nothing", "async_to_sync of an empty coroutine", "calls/s", compared=False
+                    "nothing", "async_to_sync of an empty coroutine", "calls/s", compared=""
                 ),
                 Metric(
                     "ratio", "the former ÷ the latter", "×",
-                    bars=bar("async-to-sync:ratio"), compared=False,
+                    bars=bar("async-to-sync:ratio"), compared="",
                 ),
             ),
             _async_to_sync, prepare=_one_member, count=300, quick=20,

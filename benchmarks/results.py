@@ -61,7 +61,7 @@ class Row:
     best: dict[str, float]
     rounds: dict[str, list[float]]
     bars: dict[str, float]
-    compared: bool
+    compared: str
 
     @property
     def ours(self) -> str:
@@ -70,11 +70,17 @@ class Row:
 
     def ratio(self, peer: str) -> float | None:
         """Ours as a multiple of a peer's; with no peer, our figure itself."""
-        if peer and not self.compared:
+        if peer and self.compared != "ratio":
             return None
         ours = self.best.get(self.ours)
         theirs = self.best.get(peer) if peer else 1.0
         return None if ours is None or not theirs else ours / theirs
+
+    def difference(self, peer: str) -> float | None:
+        """What ours is above a peer's."""
+        if self.compared != "difference" or not {self.ours, peer} <= self.best.keys():
+            return None
+        return self.best[self.ours] - self.best[peer]
 
     def met(self, peer: str) -> bool | None:
         """Whether the bar beside this peer is met; None if there is none."""

@@ -83,7 +83,10 @@ class _Runner:
     def get_ready(self) -> None:
         """Set up; and find out how many operations fill a round, which also warms up."""
         self.case.prepare(self.stage)
-        if self.case.fixed or self._effort.quick:
+        if self._effort.quick:
+            return
+        if self.case.fixed:
+            self.case.measure(self.stage, self.case.quick)
             return
         start = time.monotonic()
         self.round()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -43,6 +44,21 @@ def redis_server() -> Iterator[str]:
         finally:
             process.terminate()
             process.wait(timeout=_PATIENCE)
+
+
+@contextmanager
+def program(arguments: list[str]) -> Iterator[int]:
+    """``python -m`` with these arguments, where ``{port}`` becomes a free one: the port."""
+    port = free_port()
+    filled = [argument.replace("{port}", str(port)) for argument in arguments]
+    command = [sys.executable, "-m", *filled]
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    try:
+        wait_for_port(port, process)
+        yield port
+    finally:
+        process.terminate()
+        process.wait(timeout=_PATIENCE)
 
 
 def free_port() -> int:

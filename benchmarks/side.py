@@ -9,7 +9,7 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
 
-from .subjects import SUBJECTS
+from .subjects import LAYERS
 
 #: Seconds a procedure may take before its case counts as failed: a lost message would hang it.
 PATIENCE = 120
@@ -77,7 +77,7 @@ class Side:
 
 def serve_plain(pipe: Connection, subject: str, server: str) -> None:
     """The life of a process without an event loop."""
-    here = Here(SUBJECTS[subject].make(server))
+    here = Here(LAYERS[subject].make(server))
     while (task := _next(pipe)) is not None:
         procedure, arguments = task
         try:
@@ -93,7 +93,7 @@ def serve_loop(pipe: Connection, subject: str, server: str) -> None:
 
 
 async def _serve(pipe: Connection, subject: str, server: str) -> None:
-    here = Here(SUBJECTS[subject].make(server))
+    here = Here(LAYERS[subject].make(server))
     while (task := await asyncio.to_thread(_next, pipe)) is not None:
         procedure, arguments = task
         try:

@@ -1,4 +1,4 @@
-"""What is measured: layers by name, ours and our peers'.
+"""What is measured: layers and programs by name, ours and our peers'.
 
 A new layer needs one entry here; the cases of its family then run with it.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 #: Above anything a case leaves unread: the peers' limits are not what is measured.
@@ -15,7 +16,7 @@ PLENTY = 1_000_000
 
 
 @dataclass(frozen=True)
-class Subject:
+class Layer:
     """A layer: its class by dotted path, and the configuration it is measured with.
 
     ``{server}`` in a value of ``config`` stands for the address of the family's server.
@@ -42,6 +43,21 @@ class Subject:
         return None
 
 
+@dataclass(frozen=True)
+class Program:
+    """A server: the module that Python runs and its arguments; ``{port}`` is where it listens."""
+
+    name: str
+    family: str
+    ours: bool
+    arguments: list[str]
+
+    def missing(self) -> str | None:
+        """Why it can't be measured here, if it can't."""
+        module = self.arguments[0]
+        return None if find_spec(module) else f"there is no module {module}"
+
+
 def _filled(value: Any, server: str) -> Any:
     if isinstance(value, str):
         return value.replace("{server}", server)
@@ -54,31 +70,42 @@ def _filled(value: Any, server: str) -> Any:
 
 _REDIS = {"hosts": ["{server}"], "capacity": PLENTY}
 
-_ALL = [
-    Subject(
+_LAYERS = [
+    Layer(
         "fairway.memory", "fairway.memory.InMemoryChannelLayer", "memory", True,
         {"capacity": PLENTY},
     ),
-    Subject(
+    Layer(
         "channels.memory", "channels.layers.InMemoryChannelLayer", "memory", False,
         {"capacity": PLENTY},
     ),
-    Subject(
+    Layer(
         "fairway.redis", "fairway.redis.RedisChannelLayer", "redis", True,
         {**_REDIS, "inbox_capacity": PLENTY},
     ),
-    Subject(
+    Layer(
         "channels_redis.core", "channels_redis.core.RedisChannelLayer", "redis", False, _REDIS
     ),
-    Subject(
+    Layer(
         "channels_redis.pubsub", "channels_redis.pubsub.RedisPubSubChannelLayer", "redis", False,
         _REDIS,
     ),
 ]  # fmt: skip
 
-SUBJECTS = {subject.name: subject for subject in _ALL}
+LAYERS = {layer.name: layer for layer in _LAYERS}
+
+_APPLICATION = "benchmarks.application:application"
+_PORT = ["--port", "{port}", "--log-level", "warning"]
+
+_PROGRAMS = [
+    Program("fairway.dev", "dev", True, ["fairway", "dev", _APPLICATION, *_PORT]),
+    Program("uvicorn", "dev", False, ["uvicorn", _APPLICATION, *_PORT]),
+]
+
+Subject = Layer | Program
 
 
 def of_family(family: str) -> list[Subject]:
     """The subjects of a family; ours comes first."""
-    return [subject for subject in _ALL if subject.family == family]
+    subjects: list[Subject] = [*_LAYERS, *_PROGRAMS]
+    return [subject for subject in subjects if subject.family == family]

@@ -13,7 +13,7 @@ _TITLES = {
     "memory": "In memory, one process",
     "redis": "On Redis, two processes",
     "database": "On PostgreSQL, two processes",
-    "dev": "Added latency of `fairway dev`",
+    "dev": "fairway dev beside uvicorn, one application, one client",
 }
 
 
@@ -27,13 +27,14 @@ def cells(rows: Sequence[Row]) -> list[list[str]]:
     subjects = list(dict.fromkeys(subject for row in rows for subject in row.best))
     ours = rows[0].ours
     peers = [subject for subject in subjects if subject != ours]
-    heading = ["case", "unit", *subjects, *(f"÷ {peer}" for peer in peers)]
+    sign = "−" if rows[0].compared == "difference" else "÷"
+    heading = ["case", "unit", *subjects, *(f"{sign} {peer}" for peer in peers)]
     lines = [
         [
             row.title,
             row.unit,
             *(_figure(row, subject) for subject in subjects),
-            *(_ratio(row, peer) for peer in peers),
+            *(_beside(row, peer) for peer in peers),
         ]
         for row in rows
     ]
@@ -73,7 +74,10 @@ def _figure(row: Row, subject: str) -> str:
     return text + _judgement(row, "") if subject == row.ours else text
 
 
-def _ratio(row: Row, peer: str) -> str:
+def _beside(row: Row, peer: str) -> str:
+    difference = row.difference(peer)
+    if difference is not None:
+        return f"{'+' if difference >= 0 else '−'}{number(abs(difference))}"
     ratio = row.ratio(peer)
     return "–" if ratio is None else f"{number(ratio)}×{_judgement(row, peer)}"
 

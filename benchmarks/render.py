@@ -1,0 +1,58 @@
+"""Write a run's tables and plots into the documentation.
+
+python -m benchmarks.render FILE.json …: a later file replaces cases of an earlier one.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import groupby
+from pathlib import Path
+
+import click
+
+from .plots import draw
+from .results import Report
+from .tables import markdown, title
+
+DOCS = Path(__file__).parent.parent / "docs"
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("--docs", default=DOCS, type=click.Path(path_type=Path), help="Where the pages are.")
+def main(files: tuple[Path, ...], docs: Path) -> None:
+    """Render FILES, written by `python -m benchmarks --out`, into docs/benchmarks.md."""
+    page = docs / "benchmarks.md"
+    text = page.read_text()
+    images = docs / "images"
+    images.mkdir(exist_ok=True)
+    for file in files:
+        report = Report.load(file)
+        for family, rows in groupby(report.rows, key=lambda row: row.family):
+            image = images / f"benchmarks-{family}.svg"
+            listed = list(rows)
+            draw(listed, title(family), image)
+            table = markdown(listed)
+            picture = f"![{title(family)}](images/{image.name})"
+            text = between_markers(text, family, f"{machine(report)}\n\n{table}\n\n{picture}")
+    page.write_text(text)
+
+
+def machine(report: Report) -> str:
+    """One line about where and on what the figures were found."""
+    facts = [f"{name} {value}" for name, value in report.machine.items() if name != "date"]
+    return f"Measured {report.machine['date']}; {', '.join(facts)}."
+
+
+def between_markers(text: str, name: str, content: str) -> str:
+    """``text`` with what stands between the markers of ``name`` replaced by ``content``."""
+    opening, closing = f"<!-- figures: {name} -->", f"<!-- end of figures: {name} -->"
+    pattern = re.compile(f"{re.escape(opening)}.*?{re.escape(closing)}", re.DOTALL)
+    if len(pattern.findall(text)) != 1:
+        raise click.ClickException(f"the page has no single place for {name}: {opening}")
+    return pattern.sub(lambda _: f"{opening}\n{content}\n{closing}", text)
+
+
+if __name__ == "__main__":
+    main()

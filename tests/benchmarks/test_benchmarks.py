@@ -1,0 +1,105 @@
+"""The benchmarks run: every case and every layer, a few operations each; their pages render."""
+
+import shutil
+import subprocess
+import sys
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import pytest
+from benchmarks.__main__ import CASES
+from benchmarks.render import DOCS, between_markers
+from benchmarks.results import Report, Row
+from benchmarks.subjects import of_family
+from benchmarks.tables import cells, markdown, number
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def figures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("benchmarks") / "figures.json"
+    python("-m", "benchmarks", "--quick", "--out", str(file))
+    return file
+
+
+def python(*arguments: str) -> str:
+    ended = subprocess.run(
+        [sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=240
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout
+
+
+def test_every_case_has_figures_for_every_layer_of_its_family(figures: Path) -> None:
+    rows = {(row.case, row.title): row for row in Report.load(figures).rows}
+    for case in CASES:
+        subjects = {s.name for s in of_family(case.family) if s.ours or not case.ours_only}
+        for metric in case.metrics:
+            best = rows[case.name, metric.title].best
+            assert best.keys() == subjects, case.name
+            assert all(figure > 0 for figure in best.values()), case.name
+
+
+def test_the_page_takes_the_tables_and_the_plots(figures: Path, tmp_path: Path) -> None:
+    shutil.copy(DOCS / "benchmarks.md", tmp_path)
+    for _ in range(2):  # rendering again replaces what is there
+        python("-m", "benchmarks.render", str(figures), "--docs", str(tmp_path))
+    page = (tmp_path / "benchmarks.md").read_text()
+    for family, rows in groupby(Report.load(figures).rows, key=lambda row: row.family):
+        image = f"images/benchmarks-{family}.svg"
+        assert page.count(image) == 1
+        assert (tmp_path / image).read_text().startswith("<?xml")
+        assert page.count(markdown(list(rows))) == 1
+
+
+def test_a_page_without_the_markers_is_refused() -> None:
+    with pytest.raises(Exception, match="figures: redis"):
+        between_markers("<!-- figures: memory --><!-- end of figures: memory -->", "redis", "")
+
+
+def test_a_missing_case_is_named() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "--only", "tape"],
+        cwd=ROOT, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert ended.returncode == 2
+    assert "no case begins with 'tape'" in ended.stderr
+
+
+def row(**changes: Any) -> Row:
+    values: dict[str, Any] = {
+        "case": "redis.specific", "family": "redis", "title": "a channel", "unit": "msg/s",
+        "better": "more", "best": {"fairway.redis": 6000.0, "peer": 100.0}, "rounds": {},
+        "bars": {"peer": 60}, "compared": "ratio",
+    }  # fmt: skip
+    return Row(**{**values, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "shown"),
+    [
+        ({}, ["6,000", "100", "60× (≥ 60)"]),
+        ({"bars": {"peer": 61}}, ["6,000", "100", "60× (≥ 61, missed)"]),
+        ({"bars": {}}, ["6,000", "100", "60×"]),
+        ({"better": "less", "bars": {"peer": 0.5}}, ["6,000", "100", "60× (≤ 0.5, missed)"]),
+        ({"compared": "", "bars": {"": 5000}}, ["6,000 (≥ 5000)", "100", "–"]),
+        ({"compared": "difference", "bars": {}}, ["6,000", "100", "+5,900"]),
+        ({"best": {"peer": 100.0}}, ["–", "100", "–"]),
+    ],
+)
+def test_a_line_says_how_ours_stands_beside_a_peer(
+    changes: dict[str, Any], shown: list[str]
+) -> None:
+    whole = row()
+    line = cells([whole, row(**changes)])[2]
+    assert sorted(line[2:]) == sorted(shown)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.2512, "0.251"), (4.0, "4"), (99.94, "99.9"), (123.4, "123"), (193_456.0, "193,000")],
+)
+def test_numbers_show_what_repeats(value: float, text: str) -> None:
+    assert number(value) == text
