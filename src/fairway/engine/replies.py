@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from asyncio import events
 from collections.abc import Awaitable, Coroutine, Generator
 from functools import partial
 from typing import Any, TypeVar
@@ -11,6 +12,10 @@ from typing import Any, TypeVar
 from ..core.outbox import Done
 
 T = TypeVar("T")
+
+#: Seconds that a loop with a single task stands still for a reply. Most come sooner, and
+#: waking a loop from another thread costs as much again as the reply itself.
+_BRIEFLY = 0.001
 
 
 def settle(future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
@@ -33,44 +38,78 @@ def reply_to(loop: asyncio.AbstractEventLoop | None) -> tuple[Done, Awaitable[An
 
     Without a loop the awaitable is one that :func:`run` can wait for.
     """
-    if loop is None:
-        reply = ThreadReply()
-        return reply, reply
-    future: asyncio.Future[Any] = loop.create_future()
-
-    def done(result: Any, error: BaseException | None) -> None:
-        # A loop that was closed has nobody left who waits.
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(settle, future, result, error)
-
-    return done, future
+    reply = ThreadReply() if loop is None else LoopReply(loop)
+    return reply, reply
 
 
-class ThreadReply:
-    """The outcome for a thread without an event loop."""
+class Reply:
+    """An outcome that comes from another thread."""
 
     def __init__(self) -> None:
-        self._event = threading.Event()
         self._result: Any = None
         self._error: BaseException | None = None
+        # Held until the outcome is there: half the cost of an Event.
+        self._coming = threading.Lock()
+        self._coming.acquire()
 
     def __call__(self, result: Any, error: BaseException | None) -> None:
         self._result, self._error = result, error
-        self._event.set()
+        self._coming.release()
 
-    def __await__(self) -> Generator[ThreadReply, None, Any]:
-        yield self
+    def _outcome(self) -> Any:
         if self._error is not None:
             raise self._error
         return self._result
 
+
+class ThreadReply(Reply):
+    """The outcome for a thread without an event loop."""
+
+    def __await__(self) -> Generator[ThreadReply, None, Any]:
+        yield self
+        return self._outcome()
+
     def wait(self) -> None:
         """Block until the outcome is there."""
-        self._event.wait()
+        self._coming.acquire()
+
+
+class LoopReply(Reply):
+    """The outcome for a loop that doesn't carry out calls itself."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop):
+        super().__init__()
+        self._loop = loop
+        self._mutex = threading.Lock()
+        self._future: asyncio.Future[None] | None = None
+
+    def __call__(self, result: Any, error: BaseException | None) -> None:
+        with self._mutex:
+            super().__call__(result, error)
+            future = self._future
+        # A loop that was closed has nobody left who waits.
+        if future is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(settle, future, None, None)
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        alone = len(asyncio.all_tasks(self._loop)) == 1
+        if not self._coming.acquire(timeout=_BRIEFLY if alone else 0):
+            with self._mutex:
+                if self._coming.locked():
+                    self._future = self._loop.create_future()
+            if self._future is not None:
+                yield from self._future
+        return self._outcome()
 
 
 def run(call: Coroutine[Any, Any, T]) -> T:
     """Carry out a coroutine in a thread without an event loop; it waits for replies only."""
+    if events._get_running_loop() is not None:
+        call.close()
+        raise RuntimeError(
+            "layer.blocking was called in a thread that runs an event loop, which would stand "
+            "still: await the layer's own methods there"
+        )
     try:
         while True:
             call.send(None).wait()
