@@ -113,6 +113,7 @@ def test_applications(application: Any) -> None:
         (5, r"5 is a int; a worker runs"),
         (route("x", print), r"is a Route; a worker runs"),
         ({}, r"\{\} is a dict; a worker runs"),
+        ([], r"\[\] is an empty list of routes: nothing to serve"),
     ],
 )
 def test_what_is_no_application(target: Any, complaint: str) -> None:

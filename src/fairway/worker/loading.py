@@ -28,6 +28,8 @@ def check_target(target: Any, name: str | None = None) -> Target:
     """``target``, if a worker can run it; ConfigurationError says why not. ``name`` is for that."""
     name = name or _name_of(target)
     if isinstance(target, (list, tuple)) and not isinstance(target, (Route, Include)):
+        if not target:
+            raise ConfigurationError(f"{name} is an empty list of routes: nothing to serve")
         return list(target)
     if not callable(target):
         raise ConfigurationError(f"{name} is a {type(target).__name__}; {_WANTED}")
