@@ -16,6 +16,9 @@ from .results import Outcome, Report, describe_machine
 from .run import Effort, run
 from .tables import show
 
+#: Columns where the tables go to a file or a pipe.
+_WIDE = 180
+
 CASES: list[Case] = [*memory_cases.CASES, *redis_cases.CASES, *dev_cases.CASES]
 
 
@@ -27,7 +30,8 @@ CASES: list[Case] = [*memory_cases.CASES, *redis_cases.CASES, *dev_cases.CASES]
 @click.option("--out", type=click.Path(path_type=Path), help="Write all figures to this JSON file.")
 def main(only: str, subjects: str, quick: bool, rounds: int, out: Path | None) -> None:
     """Measure Fairway's layers beside their peers."""
-    console, progress = Console(width=None), Console(stderr=True)
+    console = Console(width=None if sys.stdout.isatty() else _WIDE)
+    progress = Console(stderr=True)
     effort = Effort(rounds=rounds, quick=quick)
     with progress.status("starting") as status:
 

@@ -29,6 +29,8 @@ class Metric:
     unit: str
     better: Literal["more", "less"] = "more"
     bars: Mapping[str, float] = field(default_factory=dict)
+    #: The two metrics that this one is the quotient of, best by best.
+    quotient: tuple[str, str] | None = None
     #: How ours is set beside a peer's, where that says anything.
     compared: Comparison = "ratio"
 

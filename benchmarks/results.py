@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from .case import Case, Figures
+from .case import Case, Figures, Metric
 
 _PACKAGES = [
     "fairway", "channels", "channels-redis", "channels-postgres", "redis", "hiredis", "asgiref",
@@ -38,7 +38,7 @@ class Outcome:
         rows = []
         for metric in self.case.metrics:
             rounds = self.rounds.get(metric.name, {})
-            best = {subject: metric.best(figures) for subject, figures in rounds.items()}
+            best = self._quotients(*metric.quotient) if metric.quotient else self._best(metric)
             rows.append(
                 Row(
                     case=self.case.name, family=self.case.family, title=metric.title,
@@ -47,6 +47,15 @@ class Outcome:
                 )
             )  # fmt: skip
         return rows
+
+    def _best(self, metric: Metric) -> dict[str, float]:
+        rounds = self.rounds.get(metric.name, {})
+        return {subject: metric.best(figures) for subject, figures in rounds.items()}
+
+    def _quotients(self, *names: str) -> dict[str, float]:
+        metrics = {metric.name: metric for metric in self.case.metrics}
+        above, below = (self._best(metrics[name]) for name in names)
+        return {subject: figure / below[subject] for subject, figure in above.items()}
 
 
 @dataclass
