@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from fairway.errors import StoreUnavailable
 from fairway.memory import InMemoryChannelLayer
 from fairway.server import InterfaceServer
 from fairway.server.protocol import WINDOW
@@ -50,6 +51,20 @@ def test_a_request_larger_than_a_message_is_a_413() -> None:
     with site(hello, layer=layer) as its:
         assert get(its.http, headers={"x-large": "x" * 3000}).status_code == 413
         assert get(its.http).status_code == 200
+
+
+class StorelessLayer(InMemoryChannelLayer):
+    """A layer whose store takes nothing."""
+
+    async def send(self, channel: str, message: Any) -> None:
+        raise StoreUnavailable("the store is gone")
+
+
+def test_a_store_that_is_gone_is_a_503(caplog: pytest.LogCaptureFixture) -> None:
+    with site(None, layer=StorelessLayer()) as its:
+        answer = get(its.http)
+    assert (answer.status_code, answer.text) == (503, "The channel layer's store is unavailable.")
+    assert [each.getMessage() for each in caplog.records] == ["http /: the store is gone"]
 
 
 def test_requests_beyond_the_concurrency_wait_in_the_layer() -> None:

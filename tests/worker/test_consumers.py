@@ -232,6 +232,18 @@ def test_what_is_sent_before_the_acceptance_waits_for_it() -> None:
         assert [client.recv(PATIENCE), client.recv(PATIENCE)] == ["first", b"second"]
 
 
+def test_only_so_many_frames_wait_for_an_acceptance(caplog: pytest.LogCaptureFixture) -> None:
+    def on_connect(message: Message) -> None:
+        for number in range(101):
+            reply(message, text=str(number))
+
+    with site([route("websocket.connect", on_connect)]) as its, open_socket(its.ws) as client:
+        assert [client.recv(PATIENCE) for _ in range(100)] == [str(each) for each in range(100)]
+    assert caplog.records[0].getMessage() == (
+        "websocket /: dropped a frame, 100 wait for its acceptance"
+    )
+
+
 def test_consumers_close_sockets() -> None:
     def on_receive(message: Message) -> None:
         code = int(message["text"])

@@ -301,6 +301,25 @@ def test_what_does_not_finish_in_time_is_cut(caplog: pytest.LogCaptureFixture) -
     assert caplog.records[0].getMessage() == "cut what still ran after 0.1 s: 1 jobs"
 
 
+def test_a_consumer_that_does_not_finish_in_time_fails() -> None:
+    began = threading.Event()
+
+    async def endless(message: Any) -> None:
+        began.set()
+        await asyncio.Event().wait()
+
+    answers: list[int] = []
+    with site(None) as its:
+        with working(its.layer, [route("http.request", endless)], graceful_timeout=0.1):
+            asking = threading.Thread(
+                target=lambda: answers.append(httpx.get(its.http, timeout=PATIENCE).status_code)
+            )
+            asking.start()
+            assert began.wait(PATIENCE)
+        asking.join(PATIENCE)
+    assert answers == [500]
+
+
 async def test_a_cancelled_worker_winds_up() -> None:
     ready = asyncio.Event()
     running = asyncio.create_task(Worker(InMemoryChannelLayer(), hello).run(ready.set))
