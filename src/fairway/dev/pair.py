@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 
-from ..errors import ConfigurationError
 from ..hosting import SIGNALS_EVERY, Work, uvicorn_server
 from ..memory import InMemoryChannelLayer
 from ..routing.routes import Routes
@@ -26,8 +25,8 @@ _A_MOMENT = 0.01
 class Pair:
     """Serves ``target`` (see :class:`fairway.worker.Worker`) on a listening socket.
 
-    Raises :class:`ConfigurationError` for what isn't a target; what its modules raise
-    while they are imported comes through unchanged.
+    Raises ConfigurationError for what isn't a target; what its modules raise while they
+    are imported comes through unchanged.
     """
 
     def __init__(
@@ -35,8 +34,6 @@ class Pair:
     ):
         self.layer = InMemoryChannelLayer()
         self.worker = Worker(self.layer, target, threads=threads, graceful_timeout=GRACE)
-        if not self.worker.channels:
-            raise ConfigurationError(f"{target!r} is an empty list of routes: nothing to serve")
         self._server = uvicorn_server(InterfaceServer(self.layer), graceful_timeout=GRACE)
         self._listener = listener
         # What `run` waits for: that the worker is ready, that one of the two has ended, or
