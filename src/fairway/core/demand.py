@@ -19,17 +19,23 @@ class Demand:
         self._prefetch = prefetch
         self._window = 1
         self._taken = 0
+        #: Messages that lie here unread.
+        self._unread = 0
+        #: Readers that stand at the channel.
+        self.waiting = 0
         #: Whether anybody received since the last :meth:`cool`.
         self.warm = True
 
     def arrived(self, shard: str, count: int) -> None:
         """Messages came from ``shard`` and used up credit."""
         self._granted[shard] = max(0, self._granted[shard] - count)
+        self._unread += count
 
-    def taken(self, count: int = 1) -> None:
-        """Readers took messages."""
+    def taken(self, count: int) -> None:
+        """Messages were handed over, or dropped here."""
         self.warm = True
         self._taken += count
+        self._unread = max(0, self._unread - count)
 
     def starved(self) -> None:
         """A reader found nothing: if half a window was taken since, the window is too small."""
@@ -38,33 +44,36 @@ class Demand:
             self._window = min(self._prefetch, 2 * self._window)
         self._taken = 0
 
-    def wanted(self, waiting: int, unread: int) -> list[tuple[str, int]]:
-        """The credit to add at each shard, if it is time to.
+    def wanted(self) -> list[tuple[str, int]]:
+        """The credit to add at each shard, if it is time to; it counts as granted.
 
-        ``waiting`` readers stand at the channel, ``unread`` messages lie here for them.
         Credit is asked for in bulk, when half of it is used; but a shard without any hears
         of a reader that waits at once, since its messages would not be seen.
         """
-        target = waiting + self._window
-        due = 2 * (unread + sum(self._granted.values())) <= target
-        share = -(-max(0, target - unread) // len(self._granted))
+        target = self.waiting + self._window
+        due = 2 * (self._unread + sum(self._granted.values())) <= target
+        if not due and not self.waiting:
+            return []
+        share = -(-max(0, target - self._unread) // len(self._granted))
         asks = [
             (shard, share - granted)
             for shard, granted in self._granted.items()
-            if share > granted and (due or (waiting and not granted))
+            if share > granted and (due or not granted)
         ]
         for shard, credit in asks:
             self._granted[shard] += credit
         return asks
 
+    @property
+    def idle(self) -> bool:
+        """Whether no shard was asked for messages, and none lie here."""
+        return not self._unread and not any(self._granted.values())
+
     def cool(self) -> bool:
         """True if nobody received since the last call: the demand may be given up."""
         was_warm, self.warm = self.warm, False
-        if not was_warm:
-            self._window = 1
-        return not was_warm
+        return not was_warm and not self.waiting
 
-    def forget(self, shard: str | None = None) -> None:
-        """The credits at a shard (default: at all) are gone."""
-        for name in self._granted if shard is None else (shard,):
-            self._granted[name] = 0
+    def forget(self, shard: str) -> None:
+        """The credit at a shard is gone."""
+        self._granted[shard] = 0

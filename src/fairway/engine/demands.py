@@ -37,63 +37,70 @@ class Demands:
         self._on_lost = on_lost
         self._lock = threading.Lock()
         self._demands: dict[str, Demand] = {}
-        self._waiting: Counter[str] = Counter()
 
-    def receiving(self, channels: Iterable[str], *, waiting: bool) -> None:
-        """Somebody receives from these; ``waiting``: until :meth:`left`."""
+    def polled(self, channels: Iterable[str]) -> None:
+        """Somebody looked at these in vain and doesn't wait."""
         for channel in channels:
             with self._lock:
-                demand = self._demands.get(channel)
-                if demand is None:
-                    demand = self._demands[channel] = Demand(self._shards, self._prefetch)
+                demand = self._of(channel)
+                demand.starved()
+                asks = demand.wanted()
+            self._ask(channel, asks)
+
+    def passed_over(self, channels: Iterable[str]) -> None:
+        """Somebody received from one of these: the others must not starve for it."""
+        for channel in channels:
+            demand = self._demands.get(channel)
+            if demand is None or demand.idle:
+                self.polled([channel])
+            else:
                 demand.warm = True
-                if waiting:
-                    demand.starved()
-                    self._waiting[channel] += 1
-            self._ask(channel, demand)
+
+    def waits(self, channels: Iterable[str]) -> None:
+        """Somebody waits at these, until :meth:`left`."""
+        for channel in channels:
+            with self._lock:
+                demand = self._of(channel)
+                demand.starved()
+                demand.waiting += 1
+                asks = demand.wanted()
+            self._ask(channel, asks)
 
     def left(self, channels: Iterable[str]) -> None:
         """Somebody who waited at these doesn't any more."""
         with self._lock:
             for channel in channels:
-                self._waiting[channel] -= 1
-                if not self._waiting[channel]:
-                    del self._waiting[channel]
+                self._of(channel).waiting -= 1
 
     def taken(self, channel: str, count: int) -> None:
-        """Messages of a normal channel were handed over here."""
+        """Messages of a normal channel were handed over, or dropped, here."""
         with self._lock:
-            demand = self._demands.get(channel)
-            if demand is None:
-                return
+            demand = self._of(channel)
             demand.taken(count)
-        self._ask(channel, demand)
+            asks = demand.wanted()
+        if asks:
+            self._ask(channel, asks)
 
     def dealt(self, channel: str, shard: str, count: int) -> None:
         """Messages of a normal channel came from a shard."""
         with self._lock:
-            demand = self._demands.get(channel)
-            if demand is not None:
-                demand.arrived(shard, count)
+            self._of(channel).arrived(shard, count)
 
     def forget_credits(self, shard: str) -> None:
         """A shard has lost what we asked it for: ask again."""
         with self._lock:
-            demands = list(self._demands.items())
-            for _, demand in demands:
+            renewed = []
+            for channel, demand in self._demands.items():
                 demand.forget(shard)
-        for channel, demand in demands:
-            if self._waiting[channel]:
-                self._ask(channel, demand)
+                if demand.waiting:
+                    renewed.append((channel, demand.wanted()))
+        for channel, asks in renewed:
+            self._ask(channel, asks)
 
     def cool(self) -> None:
         """Return the messages of channels that nobody has received from since the last call."""
         with self._lock:
-            cold = [
-                channel
-                for channel, demand in self._demands.items()
-                if not self._waiting[channel] and demand.cool()
-            ]
+            cold = [channel for channel, demand in self._demands.items() if demand.cool()]
         for channel in cold:
             self._release(channel)
 
@@ -111,10 +118,13 @@ class Demands:
             by_shard[parcel[2].shard].append(parcel)
         return by_shard
 
-    def _ask(self, channel: str, demand: Demand) -> None:
-        unread = self._mailbox.inbox.pending(channel)
-        with self._lock:
-            asks = demand.wanted(self._waiting[channel], unread)
+    def _of(self, channel: str) -> Demand:
+        demand = self._demands.get(channel)
+        if demand is None:
+            demand = self._demands[channel] = Demand(self._shards, self._prefetch)
+        return demand
+
+    def _ask(self, channel: str, asks: Sequence[tuple[str, int]]) -> None:
         for shard, credit in asks:
             self._add(shard, Outbox.want, Want(channel, credit, nobody))
 

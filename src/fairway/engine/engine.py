@@ -175,15 +175,19 @@ class Engine:
         if not normal:
             return self.mailbox.take(channels, timeout)
         taken = self.mailbox.take(channels, 0)
-        if taken is not None or timeout == 0:
-            self.node.demand.receiving(normal, waiting=False)
+        if taken is not None:
+            if len(channels) > 1:
+                self.node.demand.passed_over(normal)
             return taken
+        if timeout == 0:
+            self.node.demand.polled(normal)
+            return None
         return self._receive_normal(channels, normal, timeout)
 
     async def _receive_normal(
         self, channels: Sequence[str], normal: Sequence[str], timeout: float | None
     ) -> Taken | None:
-        self.node.demand.receiving(normal, waiting=True)
+        self.node.demand.waits(normal)
         try:
             taken = self.mailbox.take(channels, timeout)
             return await taken if isinstance(taken, Awaitable) else taken
@@ -193,12 +197,18 @@ class Engine:
     def receive_blocking(self, channels: Sequence[str], timeout: float | None) -> Taken | None:
         self.node.pump_in(None)
         normal = [channel for channel in channels if "!" not in channel]
-        self.node.demand.receiving(normal, waiting=timeout != 0)
+        taken = self.mailbox.wait_blocking(channels, 0)
+        if taken is not None:
+            self.node.demand.passed_over(normal)
+            return taken
+        if timeout == 0:
+            self.node.demand.polled(normal)
+            return None
+        self.node.demand.waits(normal)
         try:
             return self.mailbox.wait_blocking(channels, timeout)
         finally:
-            if timeout != 0:
-                self.node.demand.left(normal)
+            self.node.demand.left(normal)
 
     def _taken(self, channel: str, parcel: Parcel) -> None:
         self.node.handed_over(channel, [parcel])
