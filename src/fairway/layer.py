@@ -17,7 +17,7 @@ from . import errors, names
 from .blocking import BlockingLayer
 from .codec import MAX_MESSAGE_SIZE, Codec
 from .core.capacity import Capacities
-from .core.inbox import Taken
+from .core.inbox import Parcel, Taken
 from .core.memo import Memo
 from .forking import begin_after_fork
 from .mailbox import LoopWaiter
@@ -116,7 +116,10 @@ class ChannelLayer(ABC):
         channels = self._alone[channel] if type(channel) is str else self.readable([channel])
         while True:
             found = self.store.receive(channels, None)
-            if type(found) is LoopWaiter:  # `await found` would cost a frame more
+            parcel: Parcel | None
+            if type(found) is tuple:
+                parcel = found[1]
+            elif type(found) is LoopWaiter:  # `await found` would cost a frame more
                 try:
                     await found.future
                 except BaseException:
@@ -126,7 +129,7 @@ class ChannelLayer(ABC):
                 if parcel is not None and parcel[2] is not None:
                     found.mailbox.handed_over(found)
             else:
-                taken = found if type(found) is tuple else await found  # type: ignore[misc]
+                taken = await found  # type: ignore[misc]
                 parcel = None if taken is None else taken[1]
             if parcel is not None:
                 try:

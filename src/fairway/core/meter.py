@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import islice
 from operator import itemgetter
 
@@ -28,8 +28,8 @@ class Meters:
     """
 
     def __init__(self, now: float) -> None:
-        self.fulls: Counter[str] = Counter()
-        self.counts: Counter[str] = Counter()
+        self.fulls: dict[str, int] = {}
+        self.counts: dict[str, int] = {}
         self._pruned = 0
         self._pruned_fulls = 0
         self._samples: deque[_Sample] = deque([(now, 0, {})])
@@ -37,18 +37,19 @@ class Meters:
 
     def count(self, inbox: str, count: int) -> None:
         """Count messages sent to ``inbox``."""
-        self.counts[inbox] += count
+        self.counts[inbox] = self.counts.get(inbox, 0) + count
 
     def count_full(self, inbox: str, count: int) -> None:
         """Count messages that met a full channel of ``inbox``."""
-        self.fulls[inbox] += count
+        self.fulls[inbox] = self.fulls.get(inbox, 0) + count
 
-    def count_group(self, sent: Iterable[Address], full: Sequence[Address]) -> None:
+    def count_group(self, sent: Iterable[Address], full: Iterable[Address]) -> None:
         """Count one message to each of ``sent``, some of which were ``full`` and missed it."""
-        self.counts.update(map(_INBOX, sent))
-        if full:
-            self.counts.subtract(map(_INBOX, full))
-            self.fulls.update(map(_INBOX, full))
+        for inbox, count in Counter(map(_INBOX, sent)).items():
+            self.count(inbox, count)
+        for inbox, count in Counter(map(_INBOX, full)).items():
+            self.count(inbox, -count)
+            self.count_full(inbox, count)
 
     @property
     def total(self) -> int:

@@ -60,18 +60,20 @@ class MemoryStore:
     def send(self, address: Address, body: bytes, capacity: int) -> None:
         now = self._clock()
         inbox = self._mailbox.inbox
+        channel, box, _ = address
         try:
             self._lock.acquire()  # up to Python 3.11, `with` would cost twice as much
             try:
-                waiter = inbox.put(address.name, (now + self.expiry, body, None), capacity, now)
-                self._meters.counts[address.inbox] += 1
+                waiter = inbox.put(channel, (now + self.expiry, body, None), capacity, now)
+                counts = self._meters.counts
+                counts[box] = counts.get(box, 0) + 1
             finally:
                 self._lock.release()
         except Full:
             with self._lock:
-                self._meters.count_full(address.inbox, 1)
+                self._meters.count_full(box, 1)
             raise ChannelFull(
-                f"channel {address.name!r} holds {capacity} unread messages, its capacity"
+                f"channel {channel!r} holds {capacity} unread messages, its capacity"
             ) from None
         finally:
             if now >= self._tidies_at or inbox.drops:
