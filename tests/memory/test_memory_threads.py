@@ -170,7 +170,7 @@ def test_who_waits_when_the_layer_closes_is_told_in_threads_and_loops() -> None:
             if i == 0:
                 layer.blocking.receive("work", PATIENCE)
             elif i == 1:
-                asyncio.run(layer.receive("work"))
+                asyncio.run(asyncio.wait_for(layer.receive("work"), PATIENCE))
             elif i == 2:
                 asyncio.run(layer.receive_many(["work", "other"], timeout=PATIENCE))
             else:
