@@ -29,5 +29,9 @@ class RedisShard:
     async def open_feed(self, reader: Reader, lost: Callable[[], None]) -> RedisFeed:
         connection = await connect(self._pool, self.name, lost)
         feed = RedisFeed(connection, self._keys.inbox(self._options.node), reader)
-        await feed.begin()
+        try:
+            await feed.begin()
+        except BaseException:
+            connection.close()
+            raise
         return feed

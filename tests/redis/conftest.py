@@ -1,0 +1,143 @@
+"""Real servers, layers that are closed, and an end that leaves nothing behind."""
+
+import asyncio
+import gc
+import logging
+import random
+import secrets
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator
+from typing import Any
+
+import pytest
+
+from benchmarks.redis_server import RedisServer, servers
+from fairway.redis import RedisChannelLayer
+
+#: So that leases lapse, and heartbeats come, within the length of a test.
+FAST = {"heartbeat": 0.2, "lease": 1.0}
+
+MakeLayer = Callable[..., RedisChannelLayer]
+
+
+class Complaints(logging.Handler):
+    """What must not be logged: lost task exceptions, and errors of ours."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.heard: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.heard.append(self.format(record))
+
+
+@pytest.fixture(autouse=True)
+def complaints() -> Iterator[list[str]]:
+    """Whatever asyncio or the layer logs as an error fails the test; clear it if expected."""
+    handler = Complaints()
+    loggers = [logging.getLogger(name) for name in ("asyncio", "fairway", "redis")]
+    for logger in loggers:
+        logger.addHandler(handler)
+    yield handler.heard
+    gc.collect()
+    for logger in loggers:
+        logger.removeHandler(handler)
+    assert handler.heard == []
+
+
+@pytest.fixture(autouse=True)
+def no_thread_left() -> Iterator[None]:
+    before = set(threading.enumerate())
+    yield
+    deadline = time.monotonic() + 10
+    while (left := _ours() - before) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not left
+
+
+def _ours() -> set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if thread.name.startswith("fairway")}
+
+
+@pytest.fixture(scope="session")
+def shared_server() -> Iterator[RedisServer]:
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture
+def server(shared_server: RedisServer) -> Iterator[RedisServer]:
+    """An empty server; whoever breaks it uses ``own_server``."""
+    shared_server.admin.flushall()
+    yield shared_server
+    wait_for(lambda: not shared_server.connections(), "connections are left")
+
+
+@pytest.fixture
+def own_server() -> Iterator[RedisServer]:
+    """A server that the test may kill."""
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture
+def lasting_server() -> Iterator[RedisServer]:
+    """A server that keeps its data when it is killed."""
+    with RedisServer(persistent=True) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def shared_servers() -> Iterator[list[RedisServer]]:
+    with servers(8) as started:
+        yield started
+
+
+@pytest.fixture
+def make_layer(
+    request: pytest.FixtureRequest,
+) -> Generator[MakeLayer, None, None]:
+    """Makes layers on servers, and closes them."""
+    made: list[RedisChannelLayer] = []
+
+    def make(*hosts: Any, **config: Any) -> RedisChannelLayer:
+        named = [host.url if isinstance(host, RedisServer) else host for host in hosts]
+        layer = RedisChannelLayer(named, **{**FAST, **config})
+        made.append(layer)
+        return layer
+
+    # The server's fixture must outlive the layers.
+    for name in ("server", "own_server", "lasting_server", "shared_servers"):
+        if name in request.fixturenames:
+            request.getfixturevalue(name)
+    yield make
+
+    async def close() -> None:
+        await asyncio.gather(*[layer.close() for layer in made])
+
+    asyncio.run(close())
+
+
+@pytest.fixture
+def dice() -> random.Random:
+    """Random numbers whose seed a failure shows."""
+    seed = secrets.randbits(32)
+    print(f"seed {seed}")
+    return random.Random(seed)
+
+
+def wait_for(condition: Callable[[], object], else_: str, patience: float = 20) -> None:
+    """Return when ``condition()`` holds; fail with ``else_`` if it doesn't in time."""
+    deadline = time.monotonic() + patience
+    while not condition():
+        assert time.monotonic() < deadline, else_
+        time.sleep(0.01)
+
+
+async def until(condition: Callable[[], object], else_: str, patience: float = 20) -> None:
+    """:func:`wait_for` in a coroutine."""
+    deadline = time.monotonic() + patience
+    while not condition():
+        assert time.monotonic() < deadline, else_
+        await asyncio.sleep(0.01)
