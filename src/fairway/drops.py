@@ -15,7 +15,7 @@ LOG_INTERVAL = 10.0
 _EXPLANATIONS = {
     "expired": "nobody read them within the layer's expiry",
     "over_capacity": "a group_send met channels that were full",
-    "reader_died": "the process that was to read them is gone",
+    "reader_died": "the channel or the process that was to read them is gone",
     "undecodable": "the store holds bytes that are not a message, or under another key",
 }
 

@@ -169,6 +169,17 @@ class ChannelLayer(ABC):
         address_of(name)
         return name
 
+    async def forget_channel(self, channel: str) -> None:
+        """End a channel of this layer object: it leaves all its groups.
+
+        For whoever made a channel and reads it no more. What waits in it is dropped, and
+        counted. Beyond the contract of Channels.
+        """
+        address = address_of(channel)
+        if address.node != self.node:
+            raise self._not_ours(channel)
+        await self.store.forget_channel(address)
+
     # -- groups -------------------------------------------------------------------
 
     async def group_add(self, group: str, channel: str) -> None:

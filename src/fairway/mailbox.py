@@ -17,7 +17,8 @@ from .drops import Drops
 class LoopWaiter(Waiter):
     """A coroutine waiting on the running loop; awaited, it gives what came.
 
-    Awaiting ``future`` costs a frame less: who does that calls :meth:`leave` if it raises.
+    Awaiting ``future`` costs a frame less: who does that calls :meth:`leave` if it raises,
+    and the mailbox's :meth:`~Mailbox.handed_over` if the parcel has a receipt.
     """
 
     __slots__ = ("future", "mailbox")
@@ -36,6 +37,8 @@ class LoopWaiter(Waiter):
         except BaseException:
             self.leave()
             raise
+        if self.parcel is not None and self.parcel[2] is not None:
+            self.mailbox.handed_over(self)
         return self.taken
 
     def leave(self) -> None:
@@ -88,8 +91,8 @@ class ThreadWaiter(Waiter):
 class Mailbox:
     """Where this process keeps messages until somebody receives them.
 
-    ``clock`` gives seconds that only go forward. ``on_taken`` hears of each parcel
-    handed over, ``on_dropped`` of each given up, both outside the lock.
+    ``clock`` gives seconds that only go forward. ``on_taken`` hears of each parcel with
+    a receipt that is handed over, ``on_dropped`` of each given up, both outside the lock.
     """
 
     def __init__(
@@ -123,11 +126,11 @@ class Mailbox:
         finally:
             self.lock.release()
         if not isinstance(found, LoopWaiter):
-            if self._on_taken is not None or self.inbox.drops:
+            if found[1][2] is not None or self.inbox.drops:
                 self._report(found)
             return found
         found.mailbox = self
-        if timeout is None and self._on_taken is None:
+        if timeout is None:
             return found
         return self._wait(found, timeout)
 
@@ -157,6 +160,15 @@ class Mailbox:
                 waiter.settle()
             elif not waiter.wake():
                 self._pass_on(waiter)
+
+    def drop_all(self, cause: str, channel: str) -> None:
+        """Drop what waits in a channel."""
+        with self.lock:
+            parcels = self.inbox.take_all(channel)
+            if parcels:
+                self.inbox.drop(cause, channel, parcels)
+        if parcels:
+            self.report_drops()
 
     def sweep(self) -> None:
         """Drop what expired, wherever it is."""
@@ -205,6 +217,10 @@ class Mailbox:
                 heirs = self.inbox.forget(unreachable.pop())
             unreachable += [heir for heir in heirs if not heir.wake()]
 
+    def handed_over(self, waiter: Waiter) -> None:
+        """A waiter has its message, and the message a receipt."""
+        self._report(waiter.taken)
+
     def _take_now(self, channels: Sequence[str]) -> Taken | None:
         with self.lock:
             taken = self.inbox.take_any(channels, self.clock())
@@ -215,7 +231,10 @@ class Mailbox:
         loop = waiter.future.get_loop()
         timer = None if timeout is None else loop.call_later(timeout, waiter.settle)
         try:
-            await waiter
+            await waiter.future
+        except BaseException:
+            waiter.leave()
+            raise
         finally:
             if timer is not None:
                 timer.cancel()
@@ -232,5 +251,5 @@ class Mailbox:
     def _report(self, taken: Taken | None) -> None:
         if self.inbox.drops:
             self.report_drops()
-        if self._on_taken is not None and taken is not None:
+        if taken is not None and taken[1][2] is not None and self._on_taken is not None:
             self._on_taken(*taken)

@@ -52,6 +52,9 @@ class Store(Protocol):
     def group_send(self, group: str, body: bytes) -> Awaitable[None] | None:
         """Store a message for each channel of the group that has room."""
 
+    async def forget_channel(self, address: Address) -> None:
+        """End a channel of this node: it leaves its groups, and what waits in it is dropped."""
+
     async def group_channels(self, group: str) -> list[str]:
         """The channels in the group."""
 

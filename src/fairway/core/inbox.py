@@ -18,6 +18,7 @@ from ..names import Address
 #: Causes of drops, as counted and logged.
 EXPIRED = "expired"
 OVER_CAPACITY = "over_capacity"
+READER_DIED = "reader_died"
 
 #: A message as it waits: the instant after which nobody may read it, its encoded body, and
 #: what the store wants to hear of when it is handed over (opaque here). A plain tuple, since
@@ -147,6 +148,19 @@ class Inbox:
     def drop(self, cause: str, channel: str, parcels: list[Parcel]) -> None:
         """Note that these will not be handed over."""
         self.drops.append(Drop(cause, channel, parcels))
+
+    def mark(self, channel: str, receipt: Any) -> int:
+        """Give ``receipt`` to the parcels of ``channel`` that have none; how many those were."""
+        queue = self._queues.get(channel)
+        if queue is None:
+            return 0
+        marked = sum(parcel[2] is None for parcel in queue.parcels)
+        if marked:
+            queue.parcels = deque(
+                parcel if parcel[2] is not None else (parcel[0], parcel[1], receipt)
+                for parcel in queue.parcels
+            )
+        return marked
 
     # -- taking out ---------------------------------------------------------------
 

@@ -18,22 +18,30 @@ class Memberships:
 
     def __init__(self) -> None:
         self._groups: dict[str, _Members] = {}
+        #: The groups of each channel; a list, since nearly all are in one or two.
+        self._of_channel: dict[str, list[str]] = {}
 
     def add(self, group: str, address: Address, until: float) -> bool:
         """Add or renew; True if it is now the group's only channel."""
         members = self._groups.get(group)
         if members is None:
             members = self._groups[group] = {}
+        if address.name not in members:
+            self._of_channel.setdefault(address.name, []).append(group)
         members[address.name] = (until, address)
         return len(members) == 1
 
     def discard(self, group: str, channel: str) -> bool:
         """Remove quietly; True if that was the group's last channel."""
         members = self._groups.get(group)
-        if members is None:
+        if members is None or channel not in members:
             return False
-        members.pop(channel, None)
-        return self._forget_if_empty(group, members)
+        return self._remove(group, members, channel)
+
+    def discard_channel(self, channel: str) -> list[tuple[str, bool]]:
+        """Remove a channel from all its groups: each, and whether it was the last there."""
+        groups = self._of_channel.get(channel, ())
+        return [(group, self.discard(group, channel)) for group in list(groups)]
 
     def members(self, group: str, now: float) -> list[Address]:
         """The channels whose membership has not ended."""
@@ -47,10 +55,9 @@ class Memberships:
         ended = []
         for group, members in list(self._groups.items()):
             gone = [address for until, address in members.values() if until <= now]
-            for address in gone:
-                del members[address.name]
             if gone:
-                ended.append((group, gone, self._forget_if_empty(group, members)))
+                empty = [self._remove(group, members, address.name) for address in gone][-1]
+                ended.append((group, gone, empty))
         return ended
 
     def all(self) -> list[tuple[str, Address, float]]:
@@ -65,8 +72,7 @@ class Memberships:
         """Remove every channel that this node made from every group."""
         for group, members in list(self._groups.items()):
             for channel in [name for name, (_, owner) in members.items() if owner.node == node]:
-                del members[channel]
-            self._forget_if_empty(group, members)
+                self._remove(group, members, channel)
 
     def groups(self) -> list[str]:
         """The names of all groups."""
@@ -75,11 +81,17 @@ class Memberships:
     def clear(self) -> None:
         """Forget everything."""
         self._groups.clear()
+        self._of_channel.clear()
 
     def __len__(self) -> int:
         return len(self._groups)
 
-    def _forget_if_empty(self, group: str, members: _Members) -> bool:
+    def _remove(self, group: str, members: _Members, channel: str) -> bool:
+        del members[channel]
+        groups = self._of_channel[channel]
+        groups.remove(group)
+        if not groups:
+            del self._of_channel[channel]
         if not members:
             del self._groups[group]
         return not members

@@ -121,7 +121,7 @@ class Batch:
         sends = [send for by_name in self.to_nodes.values() for send in _flat(by_name)]
         rest: list[Any] = [*self.wants, *self.releases, *self.queries]
         for place in (self.to_channels, self.to_groups, self.joins, self.leaves):
-            rest.extend(_flat(place))  # type: ignore[arg-type]
+            rest.extend(_flat(place))
         return [call.done for call in (*sends, *rest)]
 
 

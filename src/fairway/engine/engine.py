@@ -17,7 +17,7 @@ from itertools import count
 from typing import Any, TypeVar
 
 from ..core.capacity import Capacities
-from ..core.inbox import OVER_CAPACITY, Parcel, Taken
+from ..core.inbox import OVER_CAPACITY, READER_DIED, Parcel, Taken
 from ..core.membership import FOR_EVER, Memberships
 from ..core.outbox import Done, GroupSend, Membership, Outbox, Query, Send
 from ..core.ring import Ring
@@ -244,6 +244,13 @@ class Engine:
         await self._call(
             group, Outbox.leave, lambda done: Membership(group, address, done, last=last)
         )
+
+    async def forget_channel(self, address: Address) -> None:
+        with self.mailbox.lock:
+            left = self.memberships.discard_channel(address.name)
+        for group, last in left:
+            self.node.unlist(group, address, last)
+        self.mailbox.drop_all(READER_DIED, address.name)
 
     async def group_channels(self, group: str) -> list[str]:
         names: list[str] = await self.ask(self.ring.shard_of(group), "group_channels", group)

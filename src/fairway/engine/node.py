@@ -280,6 +280,11 @@ class Node:
         call = Membership(group, address, nobody, lasts=lasts)
         self._add(self._engine.ring.shard_of(group), Outbox.join, call)
 
+    def unlist(self, group: str, address: Address, last: bool) -> None:
+        """Have the store forget a membership that ended here."""
+        call = Membership(group, address, nobody, last=last)
+        self._add(self._engine.ring.shard_of(group), Outbox.leave, call)
+
     def join(self, group: str, channel: str, lasts: float) -> None:
         """Another process put one of our channels into a group."""
         with self._mailbox.lock:
@@ -291,7 +296,7 @@ class Node:
         with self._mailbox.lock:
             last = self._engine.memberships.discard(group, channel)
         if last:
-            self._leave(group, address_of(channel), last)
+            self.unlist(group, address_of(channel), last)
 
     def flushed(self) -> None:
         """The store was flushed: nothing waits here any more, and there are no groups."""
@@ -307,10 +312,6 @@ class Node:
         for_ever = None if lasts == FOR_EVER else lasts
         call = Membership(group, address, nobody, lasts=for_ever)
         self._engine.at_home(self._engine.ring.shard_of(group), Outbox.join, call)
-
-    def _leave(self, group: str, address: Address, last: bool) -> None:
-        call = Membership(group, address, nobody, last=last)
-        self._engine.at_home(self._engine.ring.shard_of(group), Outbox.leave, call)
 
     # -- messages handed over ----------------------------------------------------------------
 
@@ -347,7 +348,7 @@ class Node:
             ended = self._engine.memberships.expire(now)
         for group, addresses, empty in ended:
             for address in addresses:
-                self._leave(group, address, empty and address is addresses[-1])
+                self.unlist(group, address, empty and address is addresses[-1])
         self._watch_pumps()
         self._repeat("tick", min(TICK, self._options.expiry / 4), self._tick)
 
@@ -388,7 +389,7 @@ class Node:
             with self._mailbox.lock:
                 memberships = self._engine.memberships.all()
             for group, address, _ in memberships:
-                self._leave(group, address, True)
+                self.unlist(group, address, True)
             unread = {channel: self.demand.unread(channel) for channel in self.demand.channels()}
             for shard, pump in self._pumps.items():
                 returned = {

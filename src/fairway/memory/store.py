@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from ..core.capacity import Capacities
-from ..core.inbox import Full, Taken
+from ..core.inbox import READER_DIED, Full, Taken
 from ..core.membership import FOR_EVER, Memberships
 from ..core.meter import SAMPLE_INTERVAL, Meters
 from ..drops import Drops
@@ -94,6 +94,11 @@ class MemoryStore:
     async def group_discard(self, group: str, address: Address) -> None:
         with self._lock:
             self._groups.discard(group, address.name)
+
+    async def forget_channel(self, address: Address) -> None:
+        with self._lock:
+            self._groups.discard_channel(address.name)
+        self._mailbox.drop_all(READER_DIED, address.name)
 
     async def group_channels(self, group: str) -> list[str]:
         with self._lock:

@@ -85,6 +85,7 @@ class Connection(ABC):
             self._no_deadline()
             self.link.close()
             await self._part()
+            await self.layer.forget_channel(self.reply)
 
     @abstractmethod
     async def _first_event(self) -> Message | None:

@@ -267,3 +267,31 @@ async def last_member_left(h: Harness) -> None:
         return list(await layer.group_channels(group))
 
     await eventually_equal(h, listed, [], "group_channels after the last member left")
+
+
+@case(6, "A channel that is forgotten leaves all its groups, and what waits in it is counted")
+async def forgotten_channel(h: Harness) -> None:
+    layer = h.make()
+    groups, gone, stays = (
+        [fresh("chat"), fresh("chat")],
+        await layer.new_channel(),
+        await layer.new_channel(),
+    )
+    for group in groups:
+        for channel in (gone, stays):
+            await layer.group_add(group, channel)
+    before = await drops(layer, "reader_died")
+    await layer.group_send(groups[0], {"n": 1})
+    await _only_message(h, layer, stays, {"n": 1})
+    await layer.forget_channel(gone)
+
+    async def counted() -> bool:
+        return await drops(layer, "reader_died") - before >= 1
+
+    await eventually(h, counted, "what waited in a forgotten channel is not in drops")
+    for group in groups:
+
+        async def listed(group: str = group) -> list[str]:
+            return list(await layer.group_channels(group))
+
+        await eventually_equal(h, listed, [stays], "group_channels without a forgotten channel")
