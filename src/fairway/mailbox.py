@@ -110,6 +110,7 @@ class Mailbox:
         self.inbox = Inbox()
         self._on_taken = on_taken
         self._on_dropped = on_dropped
+        self._closed_by: Exception | None = None
 
     def take(
         self, channels: Sequence[str], timeout: float | None
@@ -130,6 +131,8 @@ class Mailbox:
                 self._report(found)
             return found
         found.mailbox = self
+        if self._closed_by is not None:
+            found.dismiss(self._closed_by)
         if timeout is None:
             return found
         return self._wait(found, timeout)
@@ -143,6 +146,8 @@ class Mailbox:
         if isinstance(found, tuple):
             self._report(found)
             return found
+        if self._closed_by is not None:
+            found.dismiss(self._closed_by)
         try:
             found.event.wait(timeout)
             if found.error is not None:
@@ -186,8 +191,9 @@ class Mailbox:
                 self._on_dropped(drop.channel, drop.parcels)
 
     def dismiss(self, error: Exception) -> None:
-        """Nothing will come any more: whoever waits gets ``error``."""
+        """Nothing will come any more: whoever waits, or comes to wait, gets ``error``."""
         with self.lock:
+            self._closed_by = error
             waiters = self.inbox.dismiss()
         for waiter in waiters:
             waiter.dismiss(error)

@@ -17,6 +17,7 @@ import pytest
 
 from fairway.core.inbox import OVER_CAPACITY, Taken
 from fairway.drops import Drops
+from fairway.errors import LayerClosed
 from fairway.mailbox import Mailbox
 
 DEADLINE = 30.0  # seconds for a condition to come true; none takes a second
@@ -413,6 +414,7 @@ def test_a_thread_s_wait_that_a_signal_ends_takes_no_message_with_it() -> None:
     script = """
         import signal, sys, threading, time
         from fairway.drops import Drops
+from fairway.errors import LayerClosed
         from fairway.mailbox import Mailbox
 
         mailbox = Mailbox(time.monotonic, Drops(time.monotonic))
@@ -525,3 +527,13 @@ async def test_each_message_given_up_is_counted_and_heard_of_once() -> None:
     assert (counts["expired"], counts["over_capacity"]) == (6, 1)
     mailbox.sweep()
     assert len(ears.dropped) == 7
+
+
+async def test_who_comes_after_the_end_is_told_too() -> None:
+    mailbox = make_mailbox()
+    mailbox.dismiss(LayerClosed("closed"))
+    for timeout in (None, 5.0):
+        with pytest.raises(LayerClosed):
+            await mailbox.take(["work"], timeout)
+    with pytest.raises(LayerClosed):
+        mailbox.wait_blocking(["work"], 5.0)
