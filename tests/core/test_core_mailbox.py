@@ -414,7 +414,6 @@ def test_a_thread_s_wait_that_a_signal_ends_takes_no_message_with_it() -> None:
     script = """
         import signal, sys, threading, time
         from fairway.drops import Drops
-from fairway.errors import LayerClosed
         from fairway.mailbox import Mailbox
 
         mailbox = Mailbox(time.monotonic, Drops(time.monotonic))
