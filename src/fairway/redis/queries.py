@@ -61,7 +61,10 @@ class RedisQueries:
 
     async def survey(self) -> tuple[list[str], list[str]]:
         """Dead nodes, and channels to tidy."""
-        dead, due = await self._script("survey", [self._keys.nodes, self._keys.known], [])
+        keys = self._keys
+        dead, due = await self._script(
+            "survey", [keys.nodes, keys.known, keys.stats], [self._options.lease_ms]
+        )
         return _texts(dead), _texts(due)
 
     async def count_drops(self, news: Mapping[str, int]) -> None:

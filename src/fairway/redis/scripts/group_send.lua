@@ -5,7 +5,6 @@
 --   number of named nodes, their ids, bodies
 -- Returns the group's normal channels, and its nodes that were not named.
 local group, bound, only, named = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
-local now = now_ms()
 local inboxes = {}
 for i = 1, named do inboxes[ARGV[4 + i]] = KEYS[4 + i] end
 local fields = {}
@@ -15,7 +14,8 @@ for i = 5 + named, #ARGV do
 end
 local missing, sent, full = {}, 0, 0
 for _, node in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
-  if not lives(KEYS[3], node, now) then
+  -- A node is there until it is buried: its lease may have lapsed while the store was away.
+  if not redis.call('ZSCORE', KEYS[3], node) then
     redis.call('ZREM', KEYS[1], node)
   elseif not inboxes[node] then
     missing[#missing + 1] = node
@@ -30,6 +30,6 @@ count(KEYS[4], 'm:@', sent)
 count(KEYS[4], 'd:over_capacity', full)
 count(KEYS[4], 'f:@', full)
 if only == '1' then return {} end
-local channels = redis.call('ZRANGEBYSCORE', KEYS[2], '(' .. now, '+inf')
+local channels = redis.call('ZRANGEBYSCORE', KEYS[2], '(' .. now_ms(), '+inf')
 if #channels == 0 and #missing == 0 then return end
 return { channels, missing }

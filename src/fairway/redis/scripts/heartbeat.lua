@@ -2,11 +2,11 @@
 -- KEYS: nodes, inbox, counts, stats, known
 -- ARGV: node, lease (ms), how long the inbox is kept (ms), unread messages of groups,
 --   then pairs of a cause and a number: drops not reported yet
--- Returns whether the node was known, the time (ms), dead nodes, channels that may hold
+-- Returns whether the node was known to live, the time (ms), dead nodes, channels that may hold
 --   expired messages.
 local node, lease, kept, of_groups = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
 local now = now_ms()
-local known = redis.call('ZSCORE', KEYS[1], node) and 1 or 0
+local known = lives(KEYS[1], node, now) and 1 or 0
 redis.call('ZADD', KEYS[1], now + lease, node)
 if of_groups > 0 then
   redis.call('HSET', KEYS[3], '@', of_groups)
@@ -16,7 +16,6 @@ end
 redis.call('PEXPIRE', KEYS[1], kept)
 redis.call('PEXPIRE', KEYS[2], kept)
 redis.call('PEXPIRE', KEYS[3], kept)
-redis.call('PEXPIRE', KEYS[4], 86400000)
 for i = 5, #ARGV, 2 do count(KEYS[4], 'd:' .. ARGV[i], tonumber(ARGV[i + 1])) end
-local dead, due = overdue(KEYS[1], KEYS[5], now)
+local dead, due = overdue(KEYS[1], KEYS[5], KEYS[4], lease, now)
 return { known, now, dead, due }

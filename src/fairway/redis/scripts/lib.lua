@@ -29,10 +29,25 @@ local function lives(nodes, node, now)
   return lease and tonumber(lease) >= now
 end
 
--- Nodes whose lease lapsed, and channels that may hold expired messages.
-local function overdue(nodes, known, now)
-  return redis.call('ZRANGEBYSCORE', nodes, '-inf', '(' .. now, 'LIMIT', 0, 16),
-    redis.call('ZRANGEBYSCORE', known, '-inf', now, 'LIMIT', 0, 64)
+-- Since when somebody was heard here without a long gap. Where nobody was, the store itself
+-- was away, and a lease that lapsed meanwhile says nothing about its node.
+local function heard_since(stats, lease, now)
+  local times = redis.call('HMGET', stats, 'since', 'heard')
+  local since = tonumber(times[1] or now)
+  if now - tonumber(times[2] or now) > lease / 2 then since = now end
+  redis.call('HSET', stats, 'since', since, 'heard', now)
+  redis.call('PEXPIRE', stats, 86400000)
+  return since
+end
+
+-- Dead nodes, whose lease lapsed in a time when others were heard, and channels that may
+-- hold expired messages.
+local function overdue(nodes, known, stats, lease, now)
+  local dead = {}
+  if now - heard_since(stats, lease, now) >= lease then
+    dead = redis.call('ZRANGEBYSCORE', nodes, '-inf', '(' .. now, 'LIMIT', 0, 16)
+  end
+  return dead, redis.call('ZRANGEBYSCORE', known, '-inf', now, 'LIMIT', 0, 64)
 end
 
 -- The messages at the head of a normal channel's queue that nobody may read any more.

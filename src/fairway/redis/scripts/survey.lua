@@ -1,5 +1,6 @@
 -- What needs doing at this shard.
--- KEYS: nodes, known
+-- KEYS: nodes, known, stats
+-- ARGV: lease (ms)
 -- Returns dead nodes, and channels that may hold expired messages.
-local dead, due = overdue(KEYS[1], KEYS[2], now_ms())
+local dead, due = overdue(KEYS[1], KEYS[2], KEYS[3], tonumber(ARGV[1]), now_ms())
 return { dead, due }

@@ -1,0 +1,147 @@
+"""Every fault that a Redis server can do to a layer, done to it, with a ledger of all messages."""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from conftest import MakeLayer, until
+
+from benchmarks.ledger import Ledger, by_channel
+from benchmarks.redis_server import RedisServer
+from benchmarks.traffic import Traffic
+from fairway.redis import RedisChannelLayer
+
+#: Seconds in which service is back after the server is: promised, and what a busy machine needs.
+BACK_WITHIN = 2.0
+SLACK = 3
+
+
+@asynccontextmanager
+async def load(make: MakeLayer, dice: random.Random, *hosts: RedisServer) -> AsyncIterator[Traffic]:
+    """Traffic from one layer to two others; afterwards, everything must add up."""
+    sender, *receivers = [make(*hosts) for _ in range(3)]
+    await asyncio.sleep(1.2)  # the loop has shown that it stays: it has its own connections
+    traffic = Traffic(Ledger(), sender, receivers, dice)
+    await traffic.start()
+    await until(lambda: traffic.ledger.arrivals() > 100, "no traffic")
+    try:
+        yield traffic
+    finally:
+        await traffic.stop_sending()
+    await traffic.settle()
+    await traffic.stop()
+    print(traffic.ledger.fates(), traffic.ledger.arrivals(), "arrivals")
+    traffic.ledger.check()
+    assert not traffic.ledger.unsettled()
+
+
+async def drops(layer: RedisChannelLayer) -> int:
+    return sum((await layer.global_statistics())["drops"].values())
+
+
+async def flows_again(traffic: Traffic, since: float) -> None:
+    """Every channel has received something that was sent after ``since``, in time."""
+    first = len(traffic.ledger)
+    wanted = {*traffic.specific, traffic.normal}
+
+    def reached() -> bool:
+        return wanted <= traffic.ledger.reached(first)
+
+    await until(reached, f"not all of {wanted} are reached: {traffic.ledger.reached(first)}")
+    took = time.monotonic() - since
+    print(f"service was back after {took:.2f} s")
+    assert took < BACK_WITHIN * SLACK
+
+
+async def test_connections_cut_at_random_moments(
+    make_layer: MakeLayer, own_server: RedisServer, dice: random.Random
+) -> None:
+    async with load(make_layer, dice, own_server) as traffic:
+        for _ in range(25):
+            await asyncio.sleep(0.15 * dice.random())
+            own_server.cut_connections()
+        await flows_again(traffic, time.monotonic())
+    layer = make_layer(own_server)
+    missing = traffic.ledger.missing()
+    assert len(missing) <= await drops(layer), by_channel(missing)
+
+
+async def test_server_killed_and_restarted_with_its_data(
+    make_layer: MakeLayer, lasting_server: RedisServer, dice: random.Random
+) -> None:
+    async with load(make_layer, dice, lasting_server) as traffic:
+        for _ in range(2):
+            lasting_server.kill()
+            await asyncio.sleep(dice.random())
+            await flows_again(traffic, await asyncio.to_thread(lasting_server.start))
+    missing = traffic.ledger.missing()
+    assert len(missing) <= await drops(make_layer(lasting_server)), by_channel(missing)
+
+
+async def test_server_away_for_longer_than_a_lease(
+    make_layer: MakeLayer, lasting_server: RedisServer, dice: random.Random
+) -> None:
+    async with load(make_layer, dice, lasting_server) as traffic:
+        lasting_server.kill()
+        await asyncio.sleep(2.5)
+        await flows_again(traffic, await asyncio.to_thread(lasting_server.start))
+    missing = traffic.ledger.missing()
+    assert len(missing) <= await drops(make_layer(lasting_server)), by_channel(missing)
+    assert (await make_layer(lasting_server).global_statistics())["drops"]["reader_died"] == 0
+
+
+async def test_server_killed_and_restarted_empty(
+    make_layer: MakeLayer, own_server: RedisServer, dice: random.Random
+) -> None:
+    async with load(make_layer, dice, own_server) as traffic:
+        own_server.kill()
+        killed_at = len(traffic.ledger)
+        await asyncio.sleep(dice.random())
+        await flows_again(traffic, await asyncio.to_thread(own_server.start))
+        whole_since = len(traffic.ledger)
+    # What the server held is lost with it; and group messages until all owners are back.
+    early = traffic.ledger.missing(before=killed_at)
+    assert len(early) < 200, by_channel(early)
+    late = traffic.ledger.missing(since=whole_since)
+    assert len(late) <= await drops(make_layer(own_server)), by_channel(late)
+
+
+async def test_server_frozen_for_three_seconds(
+    make_layer: MakeLayer, own_server: RedisServer, dice: random.Random
+) -> None:
+    async with load(make_layer, dice, own_server) as traffic:
+        own_server.pause()
+        await asyncio.sleep(3)
+        own_server.resume()
+        await flows_again(traffic, time.monotonic())
+    missing = traffic.ledger.missing()
+    assert len(missing) <= await drops(make_layer(own_server)), by_channel(missing)
+    assert (await make_layer(own_server).global_statistics())["drops"]["reader_died"] == 0
+
+
+async def test_flushall(
+    make_layer: MakeLayer, own_server: RedisServer, dice: random.Random
+) -> None:
+    async with load(make_layer, dice, own_server) as traffic:
+        own_server.admin.flushall()
+        await flows_again(traffic, time.monotonic())
+        whole_since = len(traffic.ledger)
+    late = traffic.ledger.missing(since=whole_since)
+    assert len(late) <= await drops(make_layer(own_server)), by_channel(late)
+
+
+async def test_script_flush(
+    make_layer: MakeLayer, own_server: RedisServer, dice: random.Random
+) -> None:
+    async with load(make_layer, dice, own_server) as traffic:
+        for _ in range(10):
+            own_server.admin.script_flush()
+            await asyncio.sleep(0.05 * dice.random())
+        await flows_again(traffic, time.monotonic())
+    missing = traffic.ledger.missing()
+    assert len(missing) <= await drops(make_layer(own_server)), by_channel(missing)
+    fates = traffic.ledger.fates()
+    assert set(fates) <= {"stored", "channel full"}
