@@ -104,7 +104,9 @@ class Ledger:
     def _check_order(self, sent: Sent, channel: str) -> None:
         before = self._last.get((sent.sender, channel), -1)
         if sent.number < before:
-            self.faults.append(f"{sent.number} came to {channel} after {before}, from {sent.sender}")
+            self.faults.append(
+                f"{sent.number} came to {channel} after {before}, from {sent.sender}"
+            )
         self._last[sent.sender, channel] = max(before, sent.number)
 
     # -- the balance ------------------------------------------------------------------------

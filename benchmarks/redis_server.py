@@ -79,7 +79,9 @@ class RedisServer:
         while time.monotonic() < deadline:
             if self._process is not None and self._process.poll() is not None:
                 log = self.folder / "log"
-                raise RuntimeError(f"{self.program} ended: {log.read_text() if log.exists() else ''}")
+                raise RuntimeError(
+                    f"{self.program} ended: {log.read_text() if log.exists() else ''}"
+                )
             if self._pings():
                 return time.monotonic()
             time.sleep(0.005)

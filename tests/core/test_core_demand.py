@@ -18,7 +18,7 @@ class Workers:
         self.unread = 0
 
     def ask(self) -> None:
-        for shard, credit in self.demand.wanted():
+        for shard, credit, _ in self.demand.wanted():
             assert credit > 0
             self.credit[shard] += credit
 

@@ -7,18 +7,14 @@ import random
 import secrets
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import pytest
-
 from benchmarks.redis_server import RedisServer, servers
+from redis_support import FAST, MakeLayer, wait_for
+
 from fairway.redis import RedisChannelLayer
-
-#: So that leases lapse, and heartbeats come, within the length of a test.
-FAST = {"heartbeat": 0.2, "lease": 1.0}
-
-MakeLayer = Callable[..., RedisChannelLayer]
 
 
 class Complaints(logging.Handler):
@@ -125,19 +121,3 @@ def dice() -> random.Random:
     seed = secrets.randbits(32)
     print(f"seed {seed}")
     return random.Random(seed)
-
-
-def wait_for(condition: Callable[[], object], else_: str, patience: float = 20) -> None:
-    """Return when ``condition()`` holds; fail with ``else_`` if it doesn't in time."""
-    deadline = time.monotonic() + patience
-    while not condition():
-        assert time.monotonic() < deadline, else_
-        time.sleep(0.01)
-
-
-async def until(condition: Callable[[], object], else_: str, patience: float = 20) -> None:
-    """:func:`wait_for` in a coroutine."""
-    deadline = time.monotonic() + patience
-    while not condition():
-        assert time.monotonic() < deadline, else_
-        await asyncio.sleep(0.01)

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 import uvloop
-from conftest import FAST
-
 from benchmarks.redis_server import RedisServer, servers
+from redis_support import FAST
+
 from fairway.conformance import LayerHarness
 from fairway.conformance.pytest_plugin import ConformanceCase
 from fairway.redis import RedisChannelLayer
@@ -46,9 +46,7 @@ def test_contract_on_three_shards(
 
 def test_contract_encrypted(conformance_case: ConformanceCase, shared_server: RedisServer) -> None:
     keys = ["new key", "old key"]
-    conformance_case(
-        RedisHarness([shared_server], asyncio.run, symmetric_encryption_keys=keys)
-    )
+    conformance_case(RedisHarness([shared_server], asyncio.run, symmetric_encryption_keys=keys))
 
 
 def test_contract_under_uvloop(

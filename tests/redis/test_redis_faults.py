@@ -3,15 +3,14 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-
-import pytest
-from conftest import MakeLayer, until
 
 from benchmarks.ledger import Ledger, by_channel
 from benchmarks.redis_server import RedisServer
 from benchmarks.traffic import Traffic
+from redis_support import MakeLayer, until
+
 from fairway.redis import RedisChannelLayer
 
 #: Seconds in which service is back after the server is: promised, and what a busy machine needs.

@@ -9,6 +9,15 @@ in all. A slow reader thus leaves the queue to the other workers.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
+
+
+class Ask(NamedTuple):
+    """Credit to add at a shard; ``anew``: whatever it was asked for before counts no more."""
+
+    shard: str
+    credit: int
+    anew: bool
 
 
 class Demand:
@@ -16,6 +25,8 @@ class Demand:
 
     def __init__(self, shards: Sequence[str], prefetch: int):
         self._granted = dict.fromkeys(shards, 0)
+        #: Shards that may have lost what they were asked for, or not.
+        self._unsure: set[str] = set()
         self._prefetch = prefetch
         self._window = 1
         self._taken = 0
@@ -44,7 +55,7 @@ class Demand:
             self._window = min(self._prefetch, 2 * self._window)
         self._taken = 0
 
-    def wanted(self) -> list[tuple[str, int]]:
+    def wanted(self) -> list[Ask]:
         """The credit to add at each shard, if it is time to; it counts as granted.
 
         Credit is asked for in bulk, when half of it is used; but a shard without any hears
@@ -56,12 +67,13 @@ class Demand:
             return []
         share = -(-max(0, target - self._unread) // len(self._granted))
         asks = [
-            (shard, share - granted)
+            Ask(shard, share - granted, shard in self._unsure)
             for shard, granted in self._granted.items()
             if share > granted and (due or not granted)
         ]
-        for shard, credit in asks:
+        for shard, credit, _ in asks:
             self._granted[shard] += credit
+            self._unsure.discard(shard)
         return asks
 
     @property
@@ -75,5 +87,10 @@ class Demand:
         return not was_warm and not self.waiting
 
     def forget(self, shard: str) -> None:
-        """The credit at a shard is gone."""
+        """The credit at a shard may be gone."""
         self._granted[shard] = 0
+        self._unsure.add(shard)
+
+    def emptied(self) -> None:
+        """Nothing lies here any more."""
+        self._unread = 0

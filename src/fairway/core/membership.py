@@ -20,9 +20,12 @@ class Memberships:
         self._groups: dict[str, _Members] = {}
         #: The groups of each channel; a list, since nearly all are in one or two.
         self._of_channel: dict[str, list[str]] = {}
+        #: Counts changes, so that a store that hears of two out of order knows the later one.
+        self.turn = 0
 
     def add(self, group: str, address: Address, until: float) -> bool:
         """Add or renew; True if it is now the group's only channel."""
+        self.turn += 1
         members = self._groups.get(group)
         if members is None:
             members = self._groups[group] = {}
@@ -87,6 +90,7 @@ class Memberships:
         return len(self._groups)
 
     def _remove(self, group: str, members: _Members, channel: str) -> bool:
+        self.turn += 1
         del members[channel]
         groups = self._of_channel[channel]
         groups.remove(group)

@@ -44,10 +44,11 @@ class GroupSend:
 class Membership:
     """A channel that joins a group until ``lasts`` seconds from now, or leaves it.
 
-    ``last`` says that by leaving the node has no channel in the group any more.
+    ``last`` says that by leaving the node has no channel in the group any more. ``turn``
+    counts the changes of this node's memberships: of two, the store heeds the later one.
     """
 
-    __slots__ = ("address", "done", "group", "last", "lasts")
+    __slots__ = ("address", "done", "group", "last", "lasts", "turn")
 
     def __init__(
         self,
@@ -55,24 +56,30 @@ class Membership:
         address: Address,
         done: Done,
         *,
+        turn: int = 0,
         lasts: float | None = None,
         last: bool = False,
     ):
         self.group = group
         self.address = address
         self.done = done
+        self.turn = turn
         self.lasts = lasts
         self.last = last
 
 
 class Want:
-    """A node that can take ``credit`` more messages of a normal channel."""
+    """A node that can take ``credit`` more messages of a normal channel.
 
-    __slots__ = ("channel", "credit", "done")
+    ``anew``: whatever it asked for before counts no more.
+    """
 
-    def __init__(self, channel: str, credit: int, done: Done):
+    __slots__ = ("anew", "channel", "credit", "done")
+
+    def __init__(self, channel: str, credit: int, anew: bool, done: Done):
         self.channel = channel
         self.credit = credit
+        self.anew = anew
         self.done = done
 
 
@@ -108,8 +115,8 @@ class Batch:
         #: Sends to normal channels by channel name and whether no other shard is tried.
         self.to_channels: dict[tuple[str, bool], list[Send]] = {}
         self.to_groups: dict[str, list[GroupSend]] = {}
-        self.joins: dict[str, list[Membership]] = {}
-        self.leaves: dict[str, list[Membership]] = {}
+        #: Who joins (True) and who leaves a group, in order.
+        self.memberships: dict[str, list[tuple[bool, Membership]]] = {}
         self.wants: list[Want] = []
         self.releases: list[Release] = []
         self.queries: list[Query[Any]] = []
@@ -120,8 +127,9 @@ class Batch:
         """Whom to tell the outcome."""
         sends = [send for by_name in self.to_nodes.values() for send in _flat(by_name)]
         rest: list[Any] = [*self.wants, *self.releases, *self.queries]
-        for place in (self.to_channels, self.to_groups, self.joins, self.leaves):
+        for place in (self.to_channels, self.to_groups):
             rest.extend(_flat(place))
+        rest.extend(membership for _, membership in _flat(self.memberships))
         return [call.done for call in (*sends, *rest)]
 
 
@@ -154,12 +162,12 @@ class Outbox:
     def join(self, membership: Membership) -> None:
         """Add a membership to be made or renewed."""
         self._size += 1
-        self._batch.joins.setdefault(membership.group, []).append(membership)
+        self._batch.memberships.setdefault(membership.group, []).append((True, membership))
 
     def leave(self, membership: Membership) -> None:
         """Add a membership to be ended."""
         self._size += 1
-        self._batch.leaves.setdefault(membership.group, []).append(membership)
+        self._batch.memberships.setdefault(membership.group, []).append((False, membership))
 
     def want(self, want: Want) -> None:
         """Add credit for a normal channel."""

@@ -7,12 +7,11 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
-from ..core.demand import Demand
+from ..core.demand import Ask, Demand
 from ..core.inbox import Parcel
 from ..core.outbox import Outbox, Release, Want
 from ..errors import OutcomeUnknown
 from ..mailbox import Mailbox
-from .replies import nobody
 
 
 class Demands:
@@ -87,15 +86,28 @@ class Demands:
             self._of(channel).arrived(shard, count)
 
     def forget_credits(self, shard: str) -> None:
-        """A shard has lost what we asked it for: ask again."""
+        """A shard may have lost what we asked it for: ask again."""
         with self._lock:
-            renewed = []
-            for channel, demand in self._demands.items():
+            for demand in self._demands.values():
                 demand.forget(shard)
-                if demand.waiting:
-                    renewed.append((channel, demand.wanted()))
-        for channel, asks in renewed:
+        self.ask_again()
+
+    def ask_again(self) -> None:
+        """Ask for what those who wait want and no shard was asked for, or none heard."""
+        with self._lock:
+            asked = [
+                (channel, demand.wanted())
+                for channel, demand in self._demands.items()
+                if demand.waiting
+            ]
+        for channel, asks in asked:
             self._ask(channel, asks)
+
+    def emptied(self) -> None:
+        """No messages lie here any more."""
+        with self._lock:
+            for demand in self._demands.values():
+                demand.emptied()
 
     def cool(self) -> None:
         """Return the messages of channels that nobody has received from since the last call."""
@@ -124,9 +136,19 @@ class Demands:
             demand = self._demands[channel] = Demand(self._shards, self._prefetch)
         return demand
 
-    def _ask(self, channel: str, asks: Sequence[tuple[str, int]]) -> None:
-        for shard, credit in asks:
-            self._add(shard, Outbox.want, Want(channel, credit, nobody))
+    def _ask(self, channel: str, asks: Sequence[Ask]) -> None:
+        for shard, credit, anew in asks:
+            done = partial(self._asked, channel, shard)
+            self._add(shard, Outbox.want, Want(channel, credit, anew, done))
+
+    def _asked(self, channel: str, shard: str, _: object, error: BaseException | None) -> None:
+        """Where a shard may not have heard, the next look at those who wait asks again."""
+        if error is None:
+            return
+        with self._lock:
+            demand = self._demands.get(channel)
+            if demand is not None:
+                demand.forget(shard)
 
     def _release(self, channel: str) -> None:
         by_shard = self.unread(channel)

@@ -22,7 +22,7 @@ from ..core.membership import FOR_EVER, Memberships
 from ..core.outbox import Done, GroupSend, Membership, Outbox, Query, Send
 from ..core.ring import Ring
 from ..drops import Drops
-from ..errors import ChannelFull, LayerClosed
+from ..errors import ChannelFull, LayerClosed, StoreUnavailable
 from ..mailbox import Mailbox
 from ..names import Address, address_of
 from ..store import Shard
@@ -222,34 +222,45 @@ class Engine:
     # -- groups -----------------------------------------------------------------------
 
     async def group_add(self, group: str, address: Address) -> None:
+        turn = 0
         if address.node == self.node.id:
             self.node.start()
             with self.mailbox.lock:
                 until = self.mailbox.clock() + self._group_lifetime
                 first = self.memberships.add(group, address, until)
+                turn = self.memberships.turn
             if not first:
                 # The store knows the node already; the name is for listings only.
-                self.node.list_member(group, address)
+                self.node.list_member(group, address, self._group_lifetime, turn)
                 return
         lasts = self.options.group_expiry
-        await self._call(
-            group, Outbox.join, lambda done: Membership(group, address, done, lasts=lasts)
-        )
+        try:
+            await self._call(
+                group,
+                Outbox.join,
+                lambda done: Membership(group, address, done, turn=turn, lasts=lasts),
+            )
+        except StoreUnavailable:
+            if turn:
+                self.node.join_failed(group)
+            raise
 
     async def group_discard(self, group: str, address: Address) -> None:
-        last = False
+        last, turn = False, 0
         if address.node == self.node.id:
             with self.mailbox.lock:
                 last = self.memberships.discard(group, address.name)
+                turn = self.memberships.turn
         await self._call(
-            group, Outbox.leave, lambda done: Membership(group, address, done, last=last)
+            group, Outbox.leave, lambda done: Membership(group, address, done, turn=turn, last=last)
         )
 
     async def forget_channel(self, address: Address) -> None:
         with self.mailbox.lock:
             left = self.memberships.discard_channel(address.name)
+            turn = self.memberships.turn
         for group, last in left:
-            self.node.unlist(group, address, last)
+            self.node.unlist(group, address, last, turn)
         self.mailbox.drop_all(READER_DIED, address.name)
 
     async def group_channels(self, group: str) -> list[str]:

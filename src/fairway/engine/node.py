@@ -50,6 +50,8 @@ class Node:
         self._closed = False
         #: Shards that did not answer the first heartbeat yet, and who waits for that.
         self._strange = set(engine.shards)
+        #: Shards that may not have heard of all memberships.
+        self._to_restore: set[str] = set()
         self._beginners: list[Callable[[Any, BaseException | None], None]] = []
         #: Whether no loop that stays reads the inboxes yet.
         self.read_at_home = True
@@ -178,6 +180,8 @@ class Node:
         known, now_ms, dead, due = beat
         self._deliveries[shard].set_clock(now_ms, asked_at)
         if not known:
+            self.demand.forget_credits(shard)
+        if not known or shard in self._to_restore:
             self._restore(shard)
         for node in dead:
             self._soon(self._bury(shard, node))
@@ -233,6 +237,7 @@ class Node:
         if not self._started or self._closed:
             return
         self._beat(shard)
+        self.demand.forget_credits(shard)
         pump = self._pumps[shard]
         self.acks.hold(shard)
         loop = pump.loop
@@ -259,8 +264,8 @@ class Node:
         self._engine.home_soon(self._beat, shard)
 
     def _restore(self, shard: str) -> None:
-        """The shard doesn't know this node: put back its memberships, ask again for messages."""
-        self.demand.forget_credits(shard)
+        """The shard may not know this node's memberships: tell it all of them."""
+        self._to_restore.discard(shard)
         now = self._mailbox.clock()
         with self._mailbox.lock:
             memberships = [
@@ -268,50 +273,59 @@ class Node:
                 for group, address, until in self._engine.memberships.all()
                 if self._engine.ring.shard_of(group) == shard
             ]
+            turn = self._engine.memberships.turn
         for first in range(0, len(memberships), _RESTORED_AT_ONCE):
             for group, address, until in memberships[first : first + _RESTORED_AT_ONCE]:
-                self._join(group, address, until - now)
+                self.list_member(group, address, until - now, turn)
 
     # -- groups -------------------------------------------------------------------------
 
-    def list_member(self, group: str, address: Address) -> None:
-        """Have a further channel of a group that this node is in listed by the store."""
-        lasts = self._options.group_expiry
-        call = Membership(group, address, nobody, lasts=lasts)
+    def list_member(self, group: str, address: Address, lasts: float, turn: int) -> None:
+        """Have the store know a membership that stands here; until it does, say it again."""
+
+        def done(_: object, error: BaseException | None) -> None:
+            if error is not None:
+                self.join_failed(group)
+
+        for_ever = None if lasts == FOR_EVER else lasts
+        call = Membership(group, address, done, turn=turn, lasts=for_ever)
         self._add(self._engine.ring.shard_of(group), Outbox.join, call)
 
-    def unlist(self, group: str, address: Address, last: bool) -> None:
+    def join_failed(self, group: str) -> None:
+        """The store may not have heard of a membership: the next heartbeat tells it all."""
+        self._to_restore.add(self._engine.ring.shard_of(group))
+
+    def unlist(self, group: str, address: Address, last: bool, turn: int) -> None:
         """Have the store forget a membership that ended here."""
-        call = Membership(group, address, nobody, last=last)
+        call = Membership(group, address, nobody, turn=turn, last=last)
         self._add(self._engine.ring.shard_of(group), Outbox.leave, call)
 
     def join(self, group: str, channel: str, lasts: float) -> None:
         """Another process put one of our channels into a group."""
+        address = address_of(channel)
         with self._mailbox.lock:
             until = self._mailbox.clock() + lasts
-            self._engine.memberships.add(group, address_of(channel), until)
+            self._engine.memberships.add(group, address, until)
+            turn = self._engine.memberships.turn
+        self.list_member(group, address, lasts, turn)
 
     def leave(self, group: str, channel: str) -> None:
         """Another process took one of our channels out of a group."""
         with self._mailbox.lock:
             last = self._engine.memberships.discard(group, channel)
-        if last:
-            self.unlist(group, address_of(channel), last)
+            turn = self._engine.memberships.turn
+        self.unlist(group, address_of(channel), last, turn)
 
     def flushed(self) -> None:
         """The store was flushed: nothing waits here any more, and there are no groups."""
         with self._mailbox.lock:
             self._mailbox.inbox.clear()
             self._engine.memberships.clear()
+        self.demand.emptied()
         if self._started:
             for shard in self._pumps:
                 self.demand.forget_credits(shard)
                 self._engine.home_soon(self._beat, shard)
-
-    def _join(self, group: str, address: Address, lasts: float) -> None:
-        for_ever = None if lasts == FOR_EVER else lasts
-        call = Membership(group, address, nobody, lasts=for_ever)
-        self._engine.at_home(self._engine.ring.shard_of(group), Outbox.join, call)
 
     # -- messages handed over ----------------------------------------------------------------
 
@@ -343,12 +357,14 @@ class Node:
     def _tick(self) -> None:
         self._mailbox.sweep()
         self.demand.cool()
+        self.demand.ask_again()
         now = self._mailbox.clock()
         with self._mailbox.lock:
             ended = self._engine.memberships.expire(now)
+            turn = self._engine.memberships.turn
         for group, addresses, empty in ended:
             for address in addresses:
-                self.unlist(group, address, empty and address is addresses[-1])
+                self.unlist(group, address, empty and address is addresses[-1], turn)
         self._watch_pumps()
         self._repeat("tick", min(TICK, self._options.expiry / 4), self._tick)
 
@@ -388,8 +404,9 @@ class Node:
         try:
             with self._mailbox.lock:
                 memberships = self._engine.memberships.all()
+                turn = self._engine.memberships.turn
             for group, address, _ in memberships:
-                self.unlist(group, address, True)
+                self.unlist(group, address, True, turn)
             unread = {channel: self.demand.unread(channel) for channel in self.demand.channels()}
             for shard, pump in self._pumps.items():
                 returned = {

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, TypeVar
 
 from ..core.envelope import stamped
@@ -43,16 +45,14 @@ class RedisLink:
         calls: list[tuple[tuple[Argument, ...], OnReply]] = []
         if batch.acks:
             calls.append(self._ack(batch.acks))
-        for group, joins in batch.joins.items():
-            calls.extend(self._joins(group, joins))
+        for group, memberships in batch.memberships.items():
+            calls.extend(self._memberships(group, memberships))
         for node, by_name in batch.to_nodes.items():
             calls.extend(self._to_node(node, part) for part in _parts(by_name))
         for (channel, _), sends in batch.to_channels.items():
             calls.extend(self._to_channel(channel, part) for part in _chunks(sends))
         for group, messages in batch.to_groups.items():
             calls.extend(self._to_group(group, part) for part in _chunks(messages))
-        for group, leaves in batch.leaves.items():
-            calls.extend(self._leaves(group, leaves))
         calls.extend(map(self._want, batch.wants))
         calls.extend(map(self._release, batch.releases))
         if calls:
@@ -164,6 +164,16 @@ class RedisLink:
 
     # -- groups ---------------------------------------------------------------------
 
+    def _memberships(
+        self, group: str, changes: list[tuple[bool, Membership]]
+    ) -> Iterator[tuple[tuple[Argument, ...], OnReply]]:
+        """One call for each run of joins, or of departures."""
+        for joins, run in groupby(changes, itemgetter(0)):
+            memberships = [membership for _, membership in run]
+            for first in range(0, len(memberships), _MESSAGES_PER_CALL):
+                part = memberships[first : first + _MESSAGES_PER_CALL]
+                yield from (self._joins if joins else self._leaves)(group, part)
+
     def _joins(
         self, group: str, joins: list[Membership]
     ) -> Iterator[tuple[tuple[Argument, ...], OnReply]]:
@@ -172,7 +182,8 @@ class RedisLink:
             own = node == options.node
             names = [keys.names(group), keys.group_nodes(group), keys.group_channels(group)]
             arguments: list[Argument] = [
-                group, node, int(own), options.lease_ms, options.group_kept_ms,
+                group, node, members[-1].turn if own else "", options.lease_ms,
+                options.group_kept_ms,
             ]  # fmt: skip
             for member in members:
                 lasts = "inf" if member.lasts is None else math.ceil(member.lasts * 1000)
@@ -196,7 +207,7 @@ class RedisLink:
                     keys.groups, *foreign,
                 ],
                 [
-                    group, node, int(members[-1].last),
+                    group, node, max((each.turn for each in members if each.last), default=""),
                     *[member.address.name for member in members],
                 ],
                 _tell(members),
@@ -219,16 +230,22 @@ class RedisLink:
                 self._deal(want.channel, reply)
             want.done(None, error)
 
-        return self._want_call(want.channel, want.credit, [node], on_reply)
+        return self._want_call(want.channel, want.credit, [node], on_reply, anew=want.anew)
 
     def _want_call(
-        self, channel: str, credit: int, nodes: Sequence[str], on_reply: OnReply
+        self,
+        channel: str,
+        credit: int,
+        nodes: Sequence[str],
+        on_reply: OnReply,
+        *,
+        anew: bool = False,
     ) -> tuple[tuple[Argument, ...], OnReply]:
         options = self._options
         return self._connection.script(
             "want",
             self._deal_keys(channel, nodes),
-            [channel, options.expiry_ms, options.lease_ms, credit, len(nodes), *nodes],
+            [channel, options.expiry_ms, options.lease_ms, credit, int(anew), len(nodes), *nodes],
             on_reply,
         )
 

@@ -115,7 +115,7 @@ class RedisQueries:
         while missing := await self._script(
             "want",
             [*keys.queue_keys(channel), *(key for node in nodes for key in keys.node_keys(node))],
-            [channel, self._options.expiry_ms, self._options.lease_ms, 0, len(nodes), *nodes],
+            [channel, self._options.expiry_ms, self._options.lease_ms, 0, 0, len(nodes), *nodes],
         ):
             nodes = _texts(missing)
 

@@ -1,23 +1,30 @@
 -- Channels of one node, or one normal channel, join a group.
 -- KEYS: names in the group, nodes of the group, normal channels of the group, nodes, groups,
 --   then the inbox of the node, where another process speaks for it
--- ARGV: group, node ('' for a normal channel), 1 if the node itself speaks, lease (ms),
---   how long the group is kept unless renewed (ms),
+-- ARGV: group, node ('' for a normal channel), the node's turn ('' where another process
+--   speaks for it), lease (ms), how long the group is kept unless renewed (ms),
 --   then for each channel: its name, how long it stays ('inf', or ms), what its node is to be told
-local group, node, own, lease, kept = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local group, node, turn, lease, kept = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local now = now_ms()
 local function until_ms(lasts) return lasts == 'inf' and '+inf' or now + tonumber(lasts) end
 for i = 6, #ARGV, 3 do
   redis.call('ZADD', KEYS[1], until_ms(ARGV[i + 1]), ARGV[i])
   if node == '' then
     redis.call('ZADD', KEYS[3], until_ms(ARGV[i + 1]), ARGV[i])
-  elseif own ~= '1' then
+  elseif turn == '' then
     redis.call('XADD', KEYS[6], '*', '+' .. group, ARGV[i + 2])
   end
 end
-if node ~= '' then
-  redis.call('ZADD', KEYS[2], 0, node)
-  if own == '1' then redis.call('ZADD', KEYS[4], 'NX', now + lease, node) end
+-- A node stands in a group by the turn of its last join, so that a departure which is
+-- overtaken by a later join ends nothing; by infinity until it heard that it is in it.
+if node ~= '' and turn == '' then
+  redis.call('ZADD', KEYS[2], '+inf', node)
+elseif node ~= '' then
+  local before = redis.call('ZSCORE', KEYS[2], node)
+  if not before or before == 'inf' or tonumber(before) < tonumber(turn) then
+    redis.call('ZADD', KEYS[2], turn, node)
+  end
+  redis.call('ZADD', KEYS[4], 'NX', now + lease, node)
 end
 for i = 1, 3 do redis.call('PEXPIRE', KEYS[i], kept) end
 redis.call('ZADD', KEYS[5], now + kept, group)

@@ -1,12 +1,16 @@
 -- Channels leave a group.
 -- KEYS: names in the group, nodes of the group, normal channels of the group, groups,
 --   then the inbox of the node, where another process speaks for it
--- ARGV: group, node ('' for normal channels), 1 if the node has no channel left in it, names
+-- ARGV: group, node ('' for normal channels), the turn at which the node has no channel left
+--   in it ('' if it has, or another process speaks), names
 redis.call('ZREM', KEYS[1], unpack(ARGV, 4))
 if ARGV[2] == '' then
   redis.call('ZREM', KEYS[3], unpack(ARGV, 4))
-elseif ARGV[3] == '1' then
-  redis.call('ZREM', KEYS[2], ARGV[2])
+elseif ARGV[3] ~= '' then
+  local joined = redis.call('ZSCORE', KEYS[2], ARGV[2])
+  if joined and joined ~= 'inf' and tonumber(joined) <= tonumber(ARGV[3]) then
+    redis.call('ZREM', KEYS[2], ARGV[2])
+  end
 elseif KEYS[5] and redis.call('EXISTS', KEYS[5]) == 1 then
   for i = 4, #ARGV do redis.call('XADD', KEYS[5], '*', '-' .. ARGV[1], ARGV[i]) end
 end

@@ -1,0 +1,114 @@
+"""Groups: what must not be lost by the order in which things happen."""
+
+import asyncio
+
+from benchmarks.redis_server import RedisServer
+from redis_support import MakeLayer, until
+
+LIMIT = 10
+
+
+async def test_the_last_leaves_while_the_next_joins(
+    make_layer: MakeLayer, server: RedisServer
+) -> None:
+    layer = make_layer(server)
+    for n in range(20):
+        old, new = await layer.new_channel(), await layer.new_channel()
+        await layer.group_add("chat", old)
+        await asyncio.gather(layer.group_discard("chat", old), layer.group_add("chat", new))
+        await layer.group_send("chat", {"n": n})
+        assert await asyncio.wait_for(layer.receive(new), LIMIT) == {"n": n}
+        await layer.group_discard("chat", new)
+
+
+async def test_leaving_and_joining_in_one_breath(
+    make_layer: MakeLayer, server: RedisServer
+) -> None:
+    layer = make_layer(server)
+    channel = await layer.new_channel()
+    for n in range(20):
+        await asyncio.gather(
+            layer.group_add("chat", channel),
+            layer.group_discard("chat", channel),
+            layer.group_add("chat", channel),
+        )
+        await layer.group_send("chat", {"n": n})
+        assert await asyncio.wait_for(layer.receive(channel), LIMIT) == {"n": n}
+        await layer.group_discard("chat", channel)
+
+
+async def test_the_last_leaves_in_another_loop_while_the_next_joins(
+    make_layer: MakeLayer, server: RedisServer
+) -> None:
+    layer = make_layer(server)
+    await layer.new_channel()
+    await asyncio.sleep(1.2)  # this loop has its own connections, threads use others
+    for n in range(50):
+        old, new = await layer.new_channel(), await layer.new_channel()
+        await layer.group_add("chat", old)
+        leaves = asyncio.to_thread(layer.blocking.group_discard, "chat", old)
+        await asyncio.gather(leaves, layer.group_add("chat", new))
+        await layer.group_send("chat", {"n": n})
+        assert await asyncio.wait_for(layer.receive(new), LIMIT) == {"n": n}
+        await layer.group_discard("chat", new)
+
+
+async def test_another_process_adds_while_the_owner_leaves(
+    make_layer: MakeLayer, server: RedisServer
+) -> None:
+    owner, other = make_layer(server), make_layer(server)
+    for n in range(50):
+        old, new = await owner.new_channel(), await owner.new_channel()
+        await owner.group_add("chat", old)
+        await asyncio.gather(owner.group_discard("chat", old), other.group_add("chat", new))
+        await other.group_send("chat", {"n": n})
+        assert await asyncio.wait_for(owner.receive(new), LIMIT) == {"n": n}
+        await other.group_discard("chat", new)
+
+
+async def test_a_membership_refused_is_made_good_where_it_stands_here(
+    make_layer: MakeLayer, own_server: RedisServer
+) -> None:
+    """Two channels join a group while the server is away: who heard no error is a member."""
+    layer = make_layer(own_server, patience=0.3, lease=60)
+    first, second = await layer.new_channel(), await layer.new_channel()
+    own_server.kill()
+    adding = [layer.group_add("chat", first), layer.group_add("chat", second)]
+    outcomes = await asyncio.gather(*adding, return_exceptions=True)
+    await asyncio.to_thread(own_server.start)
+    members = [
+        channel
+        for channel, outcome in zip([first, second], outcomes, strict=True)
+        if outcome is None
+    ]
+    other = make_layer(own_server)
+    for channel in members:
+        received = asyncio.ensure_future(layer.receive(channel))
+        while not received.done():
+            await other.group_send("chat", {"n": 1})
+            await asyncio.wait([received], timeout=0.1)
+    listed: list[str] = []
+
+    async def all_listed() -> bool:
+        listed[:] = await other.group_channels("chat")
+        return set(members) <= set(listed)
+
+    deadline = asyncio.get_running_loop().time() + LIMIT
+    while not await all_listed():
+        assert asyncio.get_running_loop().time() < deadline, (members, listed)
+        await asyncio.sleep(0.05)
+
+
+async def test_other_nodes_hear_of_a_group_that_shrinks(
+    make_layer: MakeLayer, server: RedisServer
+) -> None:
+    layers = [make_layer(server) for _ in range(4)]
+    channels = [await layer.new_channel() for layer in layers]
+    for layer, channel in zip(layers, channels, strict=True):
+        await layer.group_add("chat", channel)
+    await layers[0].group_send("chat", {"n": 1})
+    await layers[3].close()
+    await until(lambda: True, "")
+    assert sorted(await layers[0].group_channels("chat")) == sorted(channels[:3])
+    for layer, channel in zip(layers[:3], channels[:3], strict=True):
+        assert await asyncio.wait_for(layer.receive(channel), LIMIT) == {"n": 1}

@@ -1,0 +1,96 @@
+"""Normal channels: what a node takes ahead of its readers, and what becomes of it."""
+
+import asyncio
+
+from benchmarks.redis_server import RedisServer
+from redis_support import MakeLayer, until
+
+LIMIT = 10
+
+
+async def test_a_request_lost_with_the_server_is_made_again(
+    make_layer: MakeLayer, lasting_server: RedisServer
+) -> None:
+    layer = make_layer(lasting_server, patience=0.3, lease=60)
+    other = make_layer(lasting_server)
+    await layer.new_channel()
+    lasting_server.kill()
+    waiting = asyncio.ensure_future(layer.receive("work"))
+    await asyncio.sleep(1)
+    await asyncio.to_thread(lasting_server.start)
+    await other.send("work", {"n": 1})
+    assert await asyncio.wait_for(waiting, LIMIT) == {"n": 1}
+
+
+async def test_a_flush_takes_what_was_dealt_and_not_what_comes(
+    make_layer: MakeLayer, server: RedisServer
+) -> None:
+    layer = make_layer(server)
+    for n in range(40):
+        await layer.send("work", {"n": n})
+    for n in range(8):
+        assert await layer.receive("work") == {"n": n}
+    await layer.flush()
+    await layer.send("work", {"n": 99})
+    while (message := await asyncio.wait_for(layer.receive("work"), LIMIT))["n"] != 99:
+        assert message["n"] < 40
+    assert (await layer.global_statistics())["messages_pending"] == 0
+
+
+async def test_closing_returns_unread_messages_in_order(
+    make_layer: MakeLayer, server: RedisServer
+) -> None:
+    first, second = make_layer(server), make_layer(server)
+    for n in range(60):
+        await second.send("work", {"n": n})
+    for n in range(20):
+        assert await first.receive("work") == {"n": n}
+    await first.close()
+    got = [(await asyncio.wait_for(second.receive("work"), LIMIT))["n"] for _ in range(40)]
+    assert got == list(range(20, 60))
+
+
+async def test_an_idle_reader_returns_what_it_took(
+    make_layer: MakeLayer, server: RedisServer
+) -> None:
+    first, second = make_layer(server), make_layer(server)
+    for n in range(60):
+        await second.send("work", {"n": n})
+    for n in range(20):
+        assert await first.receive("work") == {"n": n}
+    # Nobody receives at the first any more, which only a turn of its clock shows.
+    got = [(await asyncio.wait_for(second.receive("work"), LIMIT))["n"] for _ in range(40)]
+    assert sorted(got) == list(range(20, 60))
+
+
+async def test_a_slow_reader_leaves_the_queue_to_others(
+    make_layer: MakeLayer, server: RedisServer
+) -> None:
+    sender, slow, fast = (make_layer(server) for _ in range(3))
+    taken = {"slow": 0, "fast": 0}
+
+    async def read_slowly() -> None:
+        while True:
+            await slow.receive("work")
+            taken["slow"] += 1
+            await asyncio.sleep(0.5)
+
+    async def read_fast() -> None:
+        while True:
+            await fast.receive("work")
+            taken["fast"] += 1
+
+    readers = [asyncio.ensure_future(read_slowly()), asyncio.ensure_future(read_fast())]
+    for n in range(1000):
+        while True:
+            try:
+                await sender.send("work", {"n": n})
+                break
+            except sender.ChannelFull:
+                await asyncio.sleep(0.005)
+    await until(lambda: sum(taken.values()) >= 990, f"they took {taken}")
+    assert taken["slow"] < 50
+    await until(lambda: sum(taken.values()) == 1000, f"they took {taken}")
+    for reader in readers:
+        reader.cancel()
+    await asyncio.wait(readers)
