@@ -74,6 +74,10 @@ class Store(Protocol):
 class Link(Protocol):
     """A connection to one shard, for writing. Lives in one event loop."""
 
+    @property
+    def idle(self) -> bool:
+        """Whether no call is under way."""
+
     def write(self, batch: Batch) -> None:
         """Write a batch at once; each call's ``done`` hears the outcome later. Never waits."""
 

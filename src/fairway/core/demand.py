@@ -32,6 +32,8 @@ class Demand:
         self._taken = 0
         #: Messages that lie here unread.
         self._unread = 0
+        #: Those, and all that was asked for.
+        self._ahead = 0
         #: Readers that stand at the channel.
         self.waiting = 0
         #: Whether anybody received since the last :meth:`cool`.
@@ -39,14 +41,18 @@ class Demand:
 
     def arrived(self, shard: str, count: int) -> None:
         """Messages came from ``shard`` and used up credit."""
-        self._granted[shard] = max(0, self._granted[shard] - count)
+        used = min(count, self._granted[shard])
+        self._granted[shard] -= used
         self._unread += count
+        self._ahead += count - used
 
     def taken(self, count: int) -> None:
         """Messages were handed over, or dropped here."""
         self.warm = True
         self._taken += count
-        self._unread = max(0, self._unread - count)
+        used = min(count, self._unread)
+        self._unread -= used
+        self._ahead -= used
 
     def starved(self) -> None:
         """A reader found nothing: if half a window was taken since, the window is too small."""
@@ -62,7 +68,7 @@ class Demand:
         of a reader that waits at once, since its messages would not be seen.
         """
         target = self.waiting + self._window
-        due = 2 * (self._unread + sum(self._granted.values())) <= target
+        due = 2 * self._ahead <= target
         if not due and not self.waiting:
             return []
         share = -(-max(0, target - self._unread) // len(self._granted))
@@ -73,13 +79,14 @@ class Demand:
         ]
         for shard, credit, _ in asks:
             self._granted[shard] += credit
+            self._ahead += credit
             self._unsure.discard(shard)
         return asks
 
     @property
     def idle(self) -> bool:
         """Whether no shard was asked for messages, and none lie here."""
-        return not self._unread and not any(self._granted.values())
+        return not self._ahead
 
     def cool(self) -> bool:
         """True if nobody received since the last call: the demand may be given up."""
@@ -88,9 +95,11 @@ class Demand:
 
     def forget(self, shard: str) -> None:
         """The credit at a shard may be gone."""
+        self._ahead -= self._granted[shard]
         self._granted[shard] = 0
         self._unsure.add(shard)
 
     def emptied(self) -> None:
         """Nothing lies here any more."""
+        self._ahead -= self._unread
         self._unread = 0

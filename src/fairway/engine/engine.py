@@ -50,7 +50,7 @@ class EngineOptions:
     group_expiry: float | None = 86400
     capacities: Capacities = field(default_factory=lambda: Capacities(100))
     #: Messages of a normal channel taken ahead of its readers.
-    prefetch: int = 100
+    prefetch: int = 250
     #: How often a node says that it lives, and how long it counts as living after.
     heartbeat: float = 2.0
     lease: float = 10.0
@@ -88,7 +88,8 @@ class Engine:
         self._lock = threading.Lock()
         self._home = Home(f"fairway-{node}")
         self._home_session: Session | None = None
-        self._sessions: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Session | None]
+        #: The session of each loop that stays; of one that may not, when it was first seen.
+        self._sessions: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Session | float]
         self._sessions = weakref.WeakKeyDictionary()
         self._health = {
             name: ShardHealth(name, self._broke, self._returned) for name in self.shards
@@ -116,10 +117,10 @@ class Engine:
         """Add a message to an outbox of this thread's session; None is the I/O thread's."""
         if address.node is not None or len(self.shards) == 1:
             shard = self.ring.shard_of(address.name)
-            self.add(session, shard, Outbox.send, Send(address, body, capacity, done))
+            self.carry_out(session, shard, Outbox.send, Send(address, body, capacity, done))
         else:
             spread = Spread(address, body, capacity, done, self.ring.shards, next(self._turn))
-            spread.send(partial(self.add, session))
+            spread.send(partial(self.carry_out, session))
 
     def group_send(self, group: str, body: bytes) -> Awaitable[None]:
         shard = self.ring.shard_of(group)
@@ -133,7 +134,7 @@ class Engine:
         writer = session.writers[shard]
         done = partial(self._to_channels, session, body, here(future))
         writer.outbox.group_send(GroupSend(group, body, done))
-        writer.flush_soon()
+        writer.flush()
         return future
 
     def _to_channels(
@@ -169,9 +170,10 @@ class Engine:
     ) -> Taken | Awaitable[Taken | None] | None:
         if self.node.read_at_home:
             self.node.pump_in(self.session_here())
-        if len(channels) == 1 and "!" in channels[0]:
-            return self.mailbox.take(channels, timeout)
-        normal = [channel for channel in channels if "!" not in channel]
+        if len(channels) == 1:
+            normal = channels if "!" not in channels[0] else ()
+        else:
+            normal = [channel for channel in channels if "!" not in channel]
         if not normal:
             return self.mailbox.take(channels, timeout)
         taken = self.mailbox.take(channels, 0)
@@ -211,7 +213,7 @@ class Engine:
             self.node.demand.left(normal)
 
     def _taken(self, channel: str, parcel: Parcel) -> None:
-        self.node.handed_over(channel, [parcel])
+        self.node.handed_over(channel, (parcel,))
 
     def _dropped(self, channel: str, parcels: Sequence[Parcel]) -> None:
         self.node.handed_over(channel, parcels)
@@ -290,7 +292,7 @@ class Engine:
 
     def _stop(self, done: Done) -> None:
         with self._lock:
-            sessions = [session for session in self._sessions.values() if session is not None]
+            sessions = [known for known in self._sessions.values() if isinstance(known, Session)]
         for session in sessions:
             session.close_from_anywhere()
         self._home.stop()
@@ -320,7 +322,7 @@ class Engine:
 
     def at_home(self, shard: str, add: Callable[[Outbox, Any], None], call: Any) -> None:
         """Have the I/O thread carry out a call."""
-        self._home.soon(self.add, None, shard, add, call)
+        self._home.soon(self.carry_out, None, shard, add, call)
 
     def home_soon(self, callback: Callable[..., object], *arguments: Any) -> None:
         """Call something in the I/O thread."""
@@ -345,13 +347,21 @@ class Engine:
             await reply
             return
         future: asyncio.Future[None] = session.loop.create_future()
-        self.add(session, shard, add, make(here(future)))
+        self.carry_out(session, shard, add, make(here(future)))
         await future
+
+    def carry_out(
+        self, session: Session | None, shard: str, add: Callable[[Outbox, Any], None], call: Any
+    ) -> None:
+        """Add a call to an outbox of this thread's session; None is the I/O thread's."""
+        writer = (session or self.session_at_home()).writers[shard]
+        add(writer.outbox, call)
+        writer.flush()
 
     def add(
         self, session: Session | None, shard: str, add: Callable[[Outbox, Any], None], call: Any
     ) -> None:
-        """Add to an outbox of this thread's session; None is the I/O thread's."""
+        """:meth:`carry_out` for a call that nobody waits for: it goes with the next ones."""
         writer = (session or self.session_at_home()).writers[shard]
         add(writer.outbox, call)
         writer.flush_soon()
@@ -378,21 +388,23 @@ class Engine:
         return None if loop is None else self._meet(loop)
 
     def _meet(self, loop: asyncio.AbstractEventLoop) -> Session | None:
+        """The session of a loop that this thread did not run last; none while it is young."""
         with self._lock:
-            if loop in self._sessions:
-                session = self._here.session = self._sessions[loop]
-                return session
-            self._sessions[loop] = None
-        loop.call_later(self.options.settling, self._settle)
-        return None
+            known = self._sessions.setdefault(loop, loop.time())
+        if isinstance(known, Session):
+            self._here.session = known
+            return known
+        if loop.time() - known < self.options.settling:
+            return None
+        return self._settle(loop)
 
-    def _settle(self) -> None:
+    def _settle(self, loop: asyncio.AbstractEventLoop) -> Session:
         """The loop has lived on: it gets a session."""
-        loop = asyncio.get_running_loop()
-        session = self._make_session()
+        session = self._here.session = self._make_session()
         with self._lock:
             self._sessions[loop] = session
         session.on_close(partial(self._loop_ends, loop, session))
+        return session
 
     def _loop_ends(self, loop: asyncio.AbstractEventLoop, session: Session) -> None:
         with self._lock:

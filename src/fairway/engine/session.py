@@ -25,6 +25,7 @@ class Writer:
         self._patience = patience
         self._broken_since: float | None = None
         self._scheduled = False
+        self._single = True
         self._connector: Connector[Link] = Connector(
             shard.open_link, health, opened=self._opened, failed=self._attempt_failed
         )
@@ -35,6 +36,18 @@ class Writer:
             self._scheduled = True
             self._loop.call_soon(self._flush)
 
+    def flush(self) -> None:
+        """:meth:`flush_soon`, for a call that somebody waits for.
+
+        Where nothing is under way and the last flush held one call, so will this one, most
+        likely: it goes at once.
+        """
+        if self._single and not self._scheduled:
+            link = self._connector.connection
+            if link is not None and link.idle:
+                link.write(self.outbox.collect())
+        self.flush_soon()
+
     def close(self) -> None:
         """Drop the connection; calls that wait for it fail."""
         self._flush()
@@ -43,6 +56,7 @@ class Writer:
 
     def _flush(self) -> None:
         self._scheduled = False
+        self._single = len(self.outbox) <= 1
         link = self._connector.connection
         if link is None:
             self._connector.start()

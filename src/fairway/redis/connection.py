@@ -25,6 +25,11 @@ from .scripting import Script, load_scripts
 OnReply = Callable[[Any], None]
 Argument = str | bytes | int | float
 
+#: Seconds without a word on a connection that owes replies, after which its line is dead.
+SILENCE = 10.0
+#: Replies of a server that isn't, or isn't yet, the one to talk to: to be found anew.
+_MISPLACED = ("READONLY", "MASTERDOWN", "LOADING")
+
 _pack: Callable[[tuple[Any, ...]], bytes] = hiredis.pack_command
 
 
@@ -39,12 +44,18 @@ class RedisConnection(asyncio.Protocol):
         self._waiting: deque[OnReply] = deque()
         self._scripts = load_scripts()
         self._closed = False
-        #: When something was last heard, in the loop's time.
-        self.heard_at = self._loop.time()
+        #: When something was last heard, or asked after all was answered, in the loop's time.
+        self._heard_at = self._loop.time()
+        self._watchdog = self._loop.call_later(SILENCE, self._watch)
         self._writer = _take_over(connection)
         self._transport = cast(asyncio.Transport, self._writer.transport)
         self._former = self._transport.get_protocol()
         self._transport.set_protocol(self)
+
+    @property
+    def idle(self) -> bool:
+        """Whether no reply is awaited."""
+        return not self._waiting
 
     # -- sending --------------------------------------------------------------------
 
@@ -54,6 +65,8 @@ class RedisConnection(asyncio.Protocol):
             for _, on_reply in calls:
                 on_reply(StoreUnavailable(f"the connection to {self._name} is closed"))
             return
+        if not self._waiting:
+            self._heard_at = self._loop.time()
         self._waiting.extend(on_reply for _, on_reply in calls)
         self._transport.write(b"".join([_pack(command) for command, _ in calls]))
 
@@ -106,13 +119,15 @@ class RedisConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse, and hand each reply to whoever waits for it."""
-        self.heard_at = self._loop.time()
+        self._heard_at = self._loop.time()
         self._parser.feed(data)
         while (reply := self._parser.gets()) is not False:
             if not self._waiting:
                 self.abort()  # a reply to nothing: the stream is out of step
                 return
             self._waiting.popleft()(reply)
+            if type(reply) is hiredis.ReplyError and str(reply).startswith(_MISPLACED):
+                self.abort()
 
     def connection_lost(self, error: Exception | None) -> None:
         """The socket is gone."""
@@ -126,10 +141,18 @@ class RedisConnection(asyncio.Protocol):
         if self._closed:
             return
         self._closed = True
+        self._watchdog.cancel()
         waiting, self._waiting = self._waiting, deque()
         for on_reply in waiting:
             on_reply(OutcomeUnknown(f"the connection to {self._name} broke: {error or 'closed'}"))
         self._lost()
+
+    def _watch(self) -> None:
+        silent = self._loop.time() - self._heard_at if self._waiting else 0.0
+        if silent >= SILENCE:
+            self.abort()
+        else:
+            self._watchdog = self._loop.call_later(SILENCE - silent, self._watch)
 
 
 async def connect(pool: ConnectionPool, name: str, lost: Callable[[], None]) -> RedisConnection:
@@ -139,9 +162,12 @@ async def connect(pool: ConnectionPool, name: str, lost: Callable[[], None]) -> 
     """
     connection = cast(RedisPyConnection, pool.make_connection())
     try:
-        await connection.connect()
-    except (redis.exceptions.RedisError, OSError, asyncio.TimeoutError) as error:
-        raise StoreUnavailable(f"{name}: {error}") from error
+        await asyncio.wait_for(connection.connect(), SILENCE)
+    except BaseException as error:
+        _discard(connection)
+        if isinstance(error, (redis.exceptions.RedisError, OSError, asyncio.TimeoutError)):
+            raise StoreUnavailable(f"{name}: {error or 'no answer'}") from error
+        raise
     made = RedisConnection(connection, name, lost)
     try:
         for script in load_scripts().values():
@@ -163,6 +189,12 @@ def _take_over(connection: RedisPyConnection) -> asyncio.StreamWriter:
         raise StoreUnavailable("the server closed the connection at once")
     connection._reader = connection._writer = None
     return writer
+
+
+def _discard(connection: RedisPyConnection) -> None:
+    """Close the socket of a connection that was not made to the end."""
+    if connection._writer is not None:
+        _take_over(connection).transport.abort()
 
 
 def _settle(future: asyncio.Future[Any], reply: Any) -> None:

@@ -19,9 +19,8 @@ from .connection import RedisConnection
 
 #: Entries per reply; each may hold a batch of messages.
 _COUNT = 200
-#: Milliseconds a read waits at the server, and seconds after which silence means a dead line.
+#: Milliseconds a read waits at the server: a live line is never silent for longer.
 _BLOCK = 4000
-_SILENCE = 10.0
 
 #: The beginning of a stream.
 START = b"0-0"
@@ -43,28 +42,26 @@ class RedisFeed:
 
     async def begin(self) -> None:
         """Read what came since the cursor, then go on reading as it comes."""
-        created = await self._create_group()
-        if created and self._reader.cursor != START:
-            self._reader.cursor = START
-            self._reader.lost_data()
-        if not created:
-            # Until we have read them, nobody may take these entries for unread.
-            await self._connection.ask("XGROUP", "SETID", self._inbox, "node", "$")
+        if await self._group_exists():
             await self._catch_up()
-        self._watchdog = self._loop.call_later(_SILENCE, self._watch)
+        else:
+            await self._connection.ask("XGROUP", "CREATE", self._inbox, "node", "0-0", "MKSTREAM")
+            if self._reader.cursor != START:
+                self._reader.cursor = START
+                self._reader.lost_data()
         self._next()
 
     def close(self) -> None:
         """Stop reading."""
         self._closed = True
-        self._watchdog.cancel()
         self._connection.close()
 
-    async def _create_group(self) -> bool:
+    async def _group_exists(self) -> bool:
+        """Until we have read them, nobody may take the entries that are there for unread."""
         try:
-            await self._connection.ask("XGROUP", "CREATE", self._inbox, "node", "0-0", "MKSTREAM")
+            await self._connection.ask("XGROUP", "SETID", self._inbox, "node", "$")
         except StoreUnavailable as error:
-            if "BUSYGROUP" in str(error):
+            if "NOGROUP" in str(error) or "requires the key to exist" in str(error):
                 return False
             raise
         return True
@@ -79,6 +76,8 @@ class RedisFeed:
 
     def _next(self) -> None:
         """Drop what was read from the stream, and wait for more."""
+        if self._closed:
+            return
         self._connection.send(
             [
                 (("XTRIM", self._inbox, "MINID", _after(self._reader.cursor)), _ignore),
@@ -95,7 +94,8 @@ class RedisFeed:
             return
         if reply:
             self._deliver(reply[0][1])
-        self._next()
+        # Readers that were woken go first: a write to the socket takes as long as they do.
+        self._loop.call_soon(self._next)
 
     def _deliver(self, entries: list[Any]) -> None:
         reader = self._reader
@@ -106,13 +106,6 @@ class RedisFeed:
             reader.cursor = entry_id
             pairs = list(zip(fields[::2], fields[1::2], strict=True))
             reader.deliver(int(entry_id.partition(b"-")[0]), pairs)
-
-    def _watch(self) -> None:
-        silent = self._loop.time() - self._connection.heard_at
-        if silent > _SILENCE:
-            self._connection.abort()
-        elif not self._closed:
-            self._watchdog = self._loop.call_later(_SILENCE - silent + 0.1, self._watch)
 
 
 def _key(entry_id: bytes) -> tuple[int, int]:

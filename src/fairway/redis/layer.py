@@ -63,7 +63,7 @@ class RedisChannelLayer(ChannelLayer):
         on_reconnect: Notice = None,
         *,
         max_message_size: int = MAX_MESSAGE_SIZE,
-        prefetch: int = 100,
+        prefetch: int = 250,
         inbox_capacity: int = 10_000,
         heartbeat: float = 2.0,
         lease: float = 10.0,

@@ -9,6 +9,8 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, TypeVar
 
+import hiredis
+
 from ..core.envelope import stamped
 from ..core.outbox import Batch, Done, GroupSend, Membership, Query, Release, Send, Want
 from ..errors import StoreUnavailable, channel_full
@@ -37,6 +39,10 @@ class RedisLink:
         self._queries = RedisQueries(connection, keys, options)
         self._loop = asyncio.get_running_loop()
         self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def idle(self) -> bool:
+        return self._connection.idle
 
     def close(self) -> None:
         self._connection.close()
@@ -289,7 +295,12 @@ class RedisLink:
         for name, count in acks.items():
             arguments += (name if "!" in name else f">{name}", count)
 
-        return self._connection.script("ack", [keys.counts(node), keys.unread], arguments, _nothing)
+        def on_reply(reply: Any) -> None:
+            # What was not heard is made up for when, connected anew, the node says what it holds.
+            if isinstance(reply, hiredis.ReplyError):
+                self._connection.abort()
+
+        return self._connection.script("ack", [keys.counts(node), keys.unread], arguments, on_reply)
 
     def _ask(self, query: Query[Any]) -> None:
         """A question may take several commands, so each gets a task."""
@@ -318,10 +329,6 @@ def _error(reply: Any) -> StoreUnavailable | None:
     error = StoreUnavailable(f"the store refused the call: {reply}")
     error.__cause__ = reply
     return error
-
-
-def _nothing(reply: Any) -> None:
-    """An acknowledgement that was lost is made up for when the node says what it holds."""
 
 
 def _tell(calls: Sequence[Membership]) -> OnReply:
