@@ -50,7 +50,7 @@ def serve(
     stay while those are restarted. Start as many as you like.
 
     \b
-      fairway serve --layer mysite.layers.Layer --config '{"capacity": 200}'
+      fairway serve --layer fairway.redis.RedisChannelLayer
 
     SIGTERM and Ctrl-C let what is under way finish; a second one doesn't.
     """

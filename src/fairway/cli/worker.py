@@ -59,7 +59,7 @@ def worker(
     list of routes. Start as many workers as you like; each takes what it has room for.
 
     \b
-      fairway worker mysite.asgi:application --layer mysite.layers.Layer
+      fairway worker mysite.asgi:application --layer fairway.redis.RedisChannelLayer
 
     SIGTERM and Ctrl-C let what is under way finish; a second one doesn't.
     """
