@@ -59,7 +59,7 @@ class Traffic:
         self._sending = False
         await asyncio.gather(*self._senders)
 
-    async def settle(self, patience: float = 20) -> None:
+    async def settle(self, patience: float = 5) -> None:
         """Return when all stored messages arrived, or none has come for a while."""
         arrived, quiet_since = -1, asyncio.get_running_loop().time()
         while self.ledger.missing():

@@ -46,11 +46,11 @@ class RedisConnection(asyncio.Protocol):
         self._closed = False
         #: When something was last heard, or asked after all was answered, in the loop's time.
         self._heard_at = self._loop.time()
-        self._watchdog = self._loop.call_later(SILENCE, self._watch)
         self._writer = _take_over(connection)
         self._transport = cast(asyncio.Transport, self._writer.transport)
         self._former = self._transport.get_protocol()
         self._transport.set_protocol(self)
+        self._watchdog = self._loop.call_later(SILENCE, self._watch)
 
     @property
     def idle(self) -> bool:
@@ -184,17 +184,22 @@ async def _load(connection: RedisConnection, script: Script) -> None:
 
 def _take_over(connection: RedisPyConnection) -> asyncio.StreamWriter:
     """The socket of a connection that redis-py opened, which forgets it."""
-    writer = connection._writer
-    if writer is None:
+    reader, writer = connection._reader, connection._writer
+    if reader is None or writer is None:
         raise StoreUnavailable("the server closed the connection at once")
     connection._reader = connection._writer = None
+    if reader.at_eof() or writer.transport.is_closing():
+        # That it ended was said to the former protocol, and nobody would say it again.
+        writer.transport.abort()
+        raise StoreUnavailable("the server closed the connection at once")
     return writer
 
 
 def _discard(connection: RedisPyConnection) -> None:
     """Close the socket of a connection that was not made to the end."""
-    if connection._writer is not None:
-        _take_over(connection).transport.abort()
+    writer, connection._reader, connection._writer = connection._writer, None, None
+    if writer is not None:
+        writer.transport.abort()
 
 
 def _settle(future: asyncio.Future[Any], reply: Any) -> None:

@@ -1,6 +1,7 @@
 -- Messages were handed over (or, by negative numbers, stand in a channel besides those counted).
 -- KEYS: counts, unread
 -- ARGV: pairs of a channel, as its field in counts, and a number
+go_on_without_memory(KEYS[1])
 for i = 1, #ARGV, 2 do
   local field, n = ARGV[i], tonumber(ARGV[i + 1])
   uncount(KEYS[1], field, n)

@@ -9,6 +9,7 @@ local nodes, inbox, counts, unread, stats = KEYS[1], KEYS[2], KEYS[3], KEYS[4], 
 local now = now_ms()
 if own ~= '1' and lives(nodes, node, now) then return 0 end
 
+go_on_without_memory(stats)
 local back, at = {}, 6 + named
 for i = 1, named do
   local channel = ARGV[5 + i]

@@ -6,6 +6,7 @@
 --   expired messages.
 local node, lease, kept, of_groups = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
 local now = now_ms()
+go_on_without_memory(KEYS[3])
 local known = lives(KEYS[1], node, now) and 1 or 0
 redis.call('ZADD', KEYS[1], now + lease, node)
 if of_groups > 0 then

@@ -4,6 +4,12 @@ local function now_ms()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
+-- What gives memory back goes on where the server has none left: having written something,
+-- if only this, a script may write more.
+local function go_on_without_memory(hash)
+  redis.call('HDEL', hash, '')
+end
+
 -- A stream entry takes many fields; Lua passes at most some thousands of arguments.
 local function add_entry(inbox, fields)
   for first = 1, #fields, 2000 do

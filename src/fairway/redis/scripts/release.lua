@@ -4,6 +4,7 @@
 -- Returns the nodes that wait for messages of the channel.
 local channel, expiry, node = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 local keys = deal_keys(3, 1)
+go_on_without_memory(keys.stats)
 redis.call('ZREM', keys.want, node)
 local n = #ARGV - 3
 for i = #ARGV, 4, -1 do redis.call('LPUSH', keys.queue, ARGV[i]) end

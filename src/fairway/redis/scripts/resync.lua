@@ -1,6 +1,7 @@
 -- After a break a node says what really waits in it, since acknowledgements may be lost.
 -- KEYS: inbox, counts, unread
 -- ARGV: last read entry, then pairs of a channel, as its field in counts, and a number
+go_on_without_memory(KEYS[2])
 local before = redis.call('HGETALL', KEYS[2])
 for i = 1, #before, 2 do
   if string.sub(before[i], 1, 1) == '>' then

@@ -3,6 +3,7 @@
 -- Returns the time (ms), the stats as a flat list, two samples of the total taken before
 --   (time, total, later time, later total), normal channels, nodes, the number of groups.
 local now = now_ms()
+go_on_without_memory(KEYS[1])
 local stats = redis.call('HGETALL', KEYS[1])
 local total = 0
 for i = 1, #stats, 2 do

@@ -7,6 +7,7 @@ local channel, expiry, lease = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local credit, anew, named = tonumber(ARGV[4]), ARGV[5], tonumber(ARGV[6])
 local keys, inboxes = deal_keys(7, named)
 local now = now_ms()
+go_on_without_memory(keys.stats)
 expire_queue(keys.queue, keys.stats, now - expiry)
 if credit > 0 then
   redis.call('ZADD', keys.nodes, 'NX', now + lease, ARGV[7])
