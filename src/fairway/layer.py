@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import secrets
+import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from re import Pattern
@@ -82,6 +83,7 @@ class ChannelLayer(ABC):
 
     def begin_after_fork(self) -> None:
         """Become another node in a forked child."""
+        self._abandoned.detach()  # the former store's threads and sockets are the parent's
         self._begin()
 
     def _begin(self) -> None:
@@ -90,6 +92,8 @@ class ChannelLayer(ABC):
         self._alone = Memo[str, Sequence[str]](lambda name: self.readable([name]), _KNOWN_CHANNELS)
         self._locals = itertools.count(1)
         self.store = self._make_store(self.node)
+        self._abandoned = weakref.finalize(self, self.store.abandon)
+        self._abandoned.atexit = False
 
     @property
     def blocking(self) -> BlockingLayer:
@@ -217,6 +221,7 @@ class ChannelLayer(ABC):
 
     async def close(self) -> None:
         """Release connections and end this node: its channels leave their groups."""
+        self._abandoned.detach()
         await self.store.close()
         self._begin()
 

@@ -67,6 +67,9 @@ class Store(Protocol):
     async def close(self) -> None:
         """Give back what this process holds: its node's channels end here."""
 
+    def abandon(self) -> None:
+        """Nobody has this store any more: :meth:`close` without anybody to wait. Never blocks."""
+
     def run(self, call: Coroutine[Any, Any, T]) -> T:
         """Carry out one of the above from a thread without an event loop."""
 

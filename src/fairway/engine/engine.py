@@ -7,6 +7,7 @@ and from loops that come and go are carried out by the background I/O thread.
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import weakref
 from asyncio import events
@@ -31,11 +32,13 @@ from .figures import merge_figures
 from .health import ShardHealth
 from .home import Home
 from .node import Node
-from .replies import gather, here, reply_to, run
+from .replies import gather, here, nobody, reply_to, run
 from .session import Session
 from .spread import Spread
 
 T = TypeVar("T")
+
+logger = logging.getLogger("fairway.engine")
 
 
 def _ignore_shard(shard: str) -> None:
@@ -287,8 +290,12 @@ class Engine:
         self.mailbox.dismiss(LayerClosed("the layer was closed"))
         await self.node.close()
         done, reply = self.reply()
-        threading.Thread(target=self._stop, args=(done,), name="fairway-close").start()
+        self._stop_soon(done)
         await reply
+
+    def _stop_soon(self, done: Done) -> None:
+        # In a thread of its own, since the I/O thread can't wait for itself to end.
+        threading.Thread(target=self._stop, args=(done,), name="fairway-close").start()
 
     def _stop(self, done: Done) -> None:
         with self._lock:
@@ -308,6 +315,11 @@ class Engine:
             inbox = self.mailbox.inbox
             waiters = [inbox.put(name, parcel, 1 << 62, now) for name in members.union(own)]
         self.mailbox.wake(waiter for waiter in waiters if waiter is not None)
+
+    def abandon(self) -> None:
+        """:meth:`close` without anybody to wait: the layer object is gone."""
+        if self._home.is_running:
+            self.node.end(lambda *_: self._stop_soon(nobody))
 
     def run(self, call: Coroutine[Any, Any, T]) -> T:
         return run(call)
@@ -415,8 +427,15 @@ class Engine:
     # -- breaks --------------------------------------------------------------------------
 
     def _broke(self, shard: str) -> None:
-        self.options.on_disconnect(shard)
+        self._tell(self.options.on_disconnect, shard)
 
     def _returned(self, shard: str) -> None:
         self.home_soon(self.node.returned, shard)
-        self.options.on_reconnect(shard)
+        self._tell(self.options.on_reconnect, shard)
+
+    def _tell(self, callback: Callable[[str], None], shard: str) -> None:
+        try:
+            callback(shard)
+        except Exception:
+            # A mistake of theirs must not keep us from connecting again.
+            logger.exception("on_disconnect or on_reconnect raised for shard %s", shard)

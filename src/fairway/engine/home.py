@@ -25,6 +25,11 @@ class Home:
         """The running loop; starts the thread if need be."""
         return self._loop or self._start()
 
+    @property
+    def is_running(self) -> bool:
+        """Whether anything was ever asked of this thread."""
+        return self._loop is not None
+
     def soon(self, callback: Callable[..., object], *arguments: Any) -> None:
         """Call ``callback`` in the loop, from any thread."""
         self.loop.call_soon_threadsafe(callback, *arguments)

@@ -381,13 +381,18 @@ class Node:
 
     async def close(self) -> None:
         """End the node: what it took of normal channels goes back, its channels leave."""
+        done, reply = self._engine.reply()
+        self.end(done)
+        await reply
+
+    def end(self, done: Callable[[Any, BaseException | None], None]) -> None:
+        """:meth:`close`, from anywhere; ``done`` hears when all is said."""
         with self._lock:
             started, self._closed = self._started and not self._closed, True
-        if not started:
-            return
-        done, reply = self._engine.reply()
-        self._engine.home_soon(self._end, done)
-        await reply
+        if started:
+            self._engine.home_soon(self._end, done)
+        else:
+            done(None, None)
 
     def _end(self, done: Callable[[Any, BaseException | None], None]) -> None:
         for timer in self._timers.values():

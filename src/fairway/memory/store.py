@@ -135,6 +135,9 @@ class MemoryStore:
         """Nothing will come here any more: who waits for a message gets :class:`LayerClosed`."""
         self._mailbox.dismiss(LayerClosed("the layer was closed"))
 
+    def abandon(self) -> None:
+        """Nothing to do: memory is freed by itself."""
+
     def run(self, call: Coroutine[Any, Any, T]) -> T:
         # These coroutines never wait, so one step carries them out, in any thread.
         try:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+import weakref
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from re import Pattern
 from typing import Any
 
@@ -120,15 +122,22 @@ class RedisChannelLayer(ChannelLayer):
             heartbeat=self._heartbeat,
             lease=self._lease,
             patience=self._patience,
-            on_disconnect=lambda shard: self._notify(self._on_disconnect, shard),
-            on_reconnect=lambda shard: self._notify(self._on_reconnect, shard),
+            on_disconnect=partial(_notify, weakref.ref(self), self._on_disconnect),
+            on_reconnect=partial(_notify, weakref.ref(self), self._on_reconnect),
         )
 
-    def _notify(self, notice: Notice, shard: str) -> None:
-        if callable(notice):
-            notice(shard)
-        elif notice is not None:
-            self.store.tell_all(self._codec.encode({"type": notice}))
+    def tell_all(self, kind: str) -> None:
+        """Put a message of this type into every channel of this process that somebody uses."""
+        self.store.tell_all(self._codec.encode({"type": kind}))
+
+
+def _notify(layer: weakref.ref[RedisChannelLayer], notice: Notice, shard: str) -> None:
+    # By a weak reference, so that a layer that nobody has any more can end.
+    teller = layer()
+    if callable(notice):
+        notice(shard)
+    elif notice is not None and teller is not None:
+        teller.tell_all(notice)
 
 
 def _check_notice(key: str, notice: Any) -> Notice:
