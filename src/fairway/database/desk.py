@@ -1,0 +1,217 @@
+"""The one thread of a node that writes to the database, and its connection.
+
+Batches that come while it is busy become one transaction: the busier the database, the
+more each transaction carries.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from ..core.outbox import Batch, Query
+from ..errors import FairwayError, OutcomeUnknown, StoreUnavailable
+from .connection import Connection
+from .decide import Decision, Outcome, needs_of
+from .faults import Broken
+from .link import DatabaseLink
+from .options import LinkOptions
+from .queries import DatabaseQueries, _deal_all
+from .state import Needs, State
+from .transaction import Transactions
+
+#: Batches that one transaction carries at the most.
+_BATCHES_AT_ONCE = 200
+
+Job = tuple[DatabaseLink, Batch]
+
+
+class Desk:
+    """Starts its thread with the first link, and ends it with the last."""
+
+    def __init__(
+        self,
+        open: Callable[[], Connection],
+        options: LinkOptions,
+        wake: Callable[[str], str],
+        wake_own: Callable[[], None],
+    ):
+        self._open = open
+        self._options = options
+        self._wake = wake
+        self._wake_own = wake_own
+        self._lock = threading.Lock()
+        self._tasks: SimpleQueue[Callable[[], None] | Job] = SimpleQueue()
+        self._links: set[DatabaseLink] = set()
+        self._serving = False
+        self._transactions: Transactions | None = None
+
+    # -- from any thread --------------------------------------------------------------
+
+    def join(self, link: DatabaseLink) -> Future[None]:
+        """Connect for this link; the future raises :class:`StoreUnavailable`."""
+        joined: Future[None] = Future()
+        with self._lock:
+            self._links.add(link)
+            self._tasks.put(lambda: self._join(link, joined))
+            if not self._serving:
+                self._serving = True
+                name = f"fairway-db-{self._options.node}"
+                threading.Thread(target=self._serve, name=name, daemon=True).start()
+        return joined
+
+    def write(self, link: DatabaseLink, batch: Batch) -> None:
+        """Carry out a batch; its callers hear through the link."""
+        self._tasks.put((link, batch))
+
+    def leave(self, link: DatabaseLink) -> None:
+        """A link is not wanted any more; what it wrote before is still carried out."""
+        with self._lock:
+            self._links.discard(link)
+        self._tasks.put(lambda: None)
+
+    # -- the thread -------------------------------------------------------------------
+
+    def _serve(self) -> None:
+        while True:
+            with self._lock:
+                if not self._links and self._tasks.empty():
+                    self._serving = False
+                    break
+            jobs = self._next()
+            if jobs:
+                self._carry_out(jobs)
+        self._disconnect()
+
+    def _next(self) -> list[Job]:
+        """Wait for something to do; batches that came together."""
+        jobs: list[Job] = []
+        task: Callable[[], None] | Job = self._tasks.get()
+        while True:
+            if callable(task):
+                if jobs:
+                    self._carry_out(jobs)
+                    jobs = []
+                task()
+            else:
+                jobs.append(task)
+            if len(jobs) >= _BATCHES_AT_ONCE:
+                return jobs
+            try:
+                task = self._tasks.get_nowait()
+            except Empty:
+                return jobs
+
+    def _join(self, link: DatabaseLink, joined: Future[None]) -> None:
+        if not joined.set_running_or_notify_cancel():
+            return
+        try:
+            self._connected()
+        except StoreUnavailable as error:
+            with self._lock:
+                self._links.discard(link)
+            joined.set_exception(error)
+        else:
+            joined.set_result(None)
+
+    def _connected(self) -> Transactions:
+        if self._transactions is None:
+            self._transactions = Transactions(self._open(), self._options, self._wake)
+        return self._transactions
+
+    def _disconnect(self) -> None:
+        transactions, self._transactions = self._transactions, None
+        if transactions is not None:
+            transactions.connection.close()
+
+    def _carry_out(self, jobs: list[Job]) -> None:
+        """All batches in one transaction, or each in its own where that one is refused."""
+        try:
+            outcomes = self._again_if_broken(lambda: self._change(jobs))
+        except OutcomeUnknown as error:
+            self._fail(jobs, error)
+            self._break()
+        except Broken as error:
+            self._fail(jobs, error)
+            self._break()
+        except FairwayError as error:
+            if len(jobs) == 1:
+                self._fail(jobs, error)
+                return
+            for job in jobs:
+                self._carry_out([job])
+        else:
+            for (link, _), told in zip(jobs, outcomes, strict=True):
+                link.finish(told)
+            for link, batch in jobs:
+                for query in batch.queries:
+                    self._answer(link, query)
+
+    def _change(self, jobs: list[Job]) -> list[list[Outcome]]:
+        needs = Needs()
+        for _, batch in jobs:
+            _widen(needs, needs_of(batch, self._options.node))
+        if needs == Needs():
+            return [[] for _ in jobs]
+
+        def decide(state: State) -> tuple[list[list[Outcome]], bool, set[str]]:
+            outcomes = []
+            for _, batch in jobs:
+                decision = Decision(state)
+                decision.apply(batch)
+                outcomes.append(decision.outcomes)
+            return outcomes, self._options.node in state.entries, state.undealt
+
+        transactions = self._connected()
+        outcomes, own, undealt = transactions.change(needs, decide)
+        while undealt:
+            undealt = transactions.change(Needs(channels=undealt), _deal_all)
+        if own:
+            self._wake_own()
+        return outcomes
+
+    def _answer(self, link: DatabaseLink, query: Query[Any]) -> None:
+        def ask() -> Any:
+            return DatabaseQueries(self._connected()).answer(query.name, query.arguments)
+
+        try:
+            answer = self._again_if_broken(ask)
+        except FairwayError as error:
+            link.tell([(query.done, None, error)])
+            if isinstance(error, (Broken, OutcomeUnknown)):
+                self._break()
+        else:
+            link.tell([(query.done, answer, None)])
+
+    def _again_if_broken(self, work: Callable[[], Any]) -> Any:
+        """A connection that broke while nobody used it is found so now: try on a new one."""
+        fresh = self._transactions is None
+        try:
+            return work()
+        except Broken:
+            if fresh:
+                raise
+            self._disconnect()
+            return work()
+
+    def _fail(self, jobs: list[Job], error: FairwayError) -> None:
+        for link, batch in jobs:
+            link.finish([(done, None, error) for done in batch.calls()])
+
+    def _break(self) -> None:
+        """Let every loop know, and connect anew when the first asks for it."""
+        self._disconnect()
+        with self._lock:
+            links, self._links = self._links, set()
+        for link in links:
+            link.broke()
+
+
+def _widen(needs: Needs, more: Needs) -> None:
+    needs.nodes |= more.nodes
+    needs.channels |= more.channels
+    needs.groups |= more.groups
+    needs.fields |= more.fields

@@ -1,0 +1,201 @@
+"""Reads a node's inbox, in a thread of its own; the cursor stays with the reader.
+
+A fetch first says, in the node's row, that all entries so far may have been read, and
+that is stored before any is delivered: whoever buries a dead node knows which it
+certainly never saw. Since every writer to an inbox holds the node's row until its
+entries are stored, entries appear in order of their ids, and none can come later with
+an id below the cursor. What was delivered is deleted with the next fetch, so that a
+connection that breaks loses nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+from ..errors import StoreUnavailable
+from ..store import Reader
+from .connection import Connection
+from .entries import Pairs, unpacked
+from .options import LinkOptions
+from .queries import Cursor
+from .transaction import Transactions
+from .waking import Listening, Looking, Polling, Waking
+
+logger = logging.getLogger("fairway.database")
+
+#: Rows per fetch, and fetches that may wait for their delivery.
+_ROWS = 100
+_AHEAD = 2
+#: Seconds that a notification of our own may take.
+_PROBE = 1.0
+
+Entry = tuple[int, int, Pairs]
+
+
+class DatabaseFeed:
+    """Delivers the inbox to ``reader``, entry by entry, in order, each once."""
+
+    def __init__(
+        self,
+        open: Callable[[], Connection],
+        options: LinkOptions,
+        wake: Callable[[str], str],
+        reader: Reader,
+        lost: Callable[[], None],
+        on_pooler: Callable[[], None],
+    ):
+        self._open = open
+        self._options = options
+        self._wake = wake
+        self._reader = reader
+        self._lost = lost
+        self._on_pooler = on_pooler
+        self._loop = asyncio.get_running_loop()
+        self._closed = False
+        self._waking: Waking | None = None
+        self._ahead = threading.Semaphore(_AHEAD)
+        self._cursor: Cursor = reader.cursor
+        self._dropped: int = 0
+        self._begun: Future[None] = Future()
+
+    async def begin(self) -> None:
+        """Read what came since the cursor, then go on reading as it comes."""
+        name = f"fairway-db-reader-{self._options.node}"
+        threading.Thread(target=self._serve, name=name, daemon=True).start()
+        await asyncio.wrap_future(self._begun)
+
+    def close(self) -> None:
+        """Stop reading."""
+        self._closed = True
+        self._ahead.release()
+        self.wake()
+
+    def wake(self) -> None:
+        """Have a look; from any thread."""
+        waking = self._waking
+        if waking is not None:
+            waking.wake()
+
+    # -- the thread -------------------------------------------------------------------
+
+    def _serve(self) -> None:
+        connection: Connection | None = None
+        try:
+            connection = self._open()
+            self._transactions = Transactions(connection, self._options, self._wake)
+            self._waking = self._way_of_waking(connection)
+            self._fetch_all()
+            _settle(self._begun, None)
+            while not self._closed:
+                self._waking.wait(self._options.heartbeat)
+                self._fetch_all()
+        except StoreUnavailable as error:
+            if not _settle(self._begun, error):
+                logger.debug("the reader of node %s: %s", self._options.node, error)
+                self._post(self._break)
+        finally:
+            if self._waking is not None:
+                self._waking.close()
+            if connection is not None:
+                connection.close()
+
+    def _way_of_waking(self, connection: Connection) -> Waking:
+        if connection.features.vendor == "sqlite":
+            return Looking(connection)
+        if connection.features.notifies:
+            name = self._wake(self._options.node)
+            listening = Listening(connection, name)
+            if listening.hears(lambda: connection.run(("notify", name)), _PROBE):
+                return listening
+            listening.close()
+            self._on_pooler()
+        return Polling()
+
+    def _fetch_all(self) -> None:
+        while not self._closed and self._transactions.patiently(self._fetch):
+            pass
+
+    def _fetch(self) -> bool:
+        """Whether there may be more."""
+        run, own = self._transactions.connection.run, self._options.node
+        if not self._anything():
+            return False
+        self._ahead.acquire()
+        delivered = self._reader.cursor[1]
+        calls: list[tuple[Any, ...]] = [("begin",), ("mark_read", own)]
+        if delivered > self._dropped:
+            calls.append(("drop_read", own, delivered))
+        read = [("reading", own), ("inbox_next", own, self._cursor[1], _ROWS), ("commit",)]
+        try:
+            *_, rows, _ = run(*calls, *read)
+        except BaseException:
+            self._ahead.release()
+            raise
+        self._dropped = delivered
+        entries = [(id, sent, unpacked(bytes(body))) for id, sent, body in rows]
+        if rows:
+            self._cursor = (self._cursor[0], rows[-1][0])
+        self._post(self._deliver, self._cursor[0], entries)
+        return len(rows) == _ROWS
+
+    def _anything(self) -> bool:
+        """Whether entries wait; and whether the inbox is still the one we knew."""
+        (rows,) = self._transactions.connection.run(("reading", self._options.node))
+        born, last_id, _ = rows[0] if rows else (0, 0, 0)
+        if born != self._cursor[0]:
+            self._ahead.acquire()
+            former, self._cursor = self._cursor, (born, born)
+            self._dropped = born
+            self._post(self._found_another, self._cursor, former[0] != 0)
+        if last_id <= self._cursor[1]:
+            return False
+        if self._waking is not None:
+            self._waking.arrived()
+        return True
+
+    def _post(self, callback: Callable[..., None], *arguments: Any) -> None:
+        try:
+            self._loop.call_soon_threadsafe(callback, *arguments)
+        except RuntimeError:  # the loop ended without a word
+            self._closed = True
+
+    # -- the loop ---------------------------------------------------------------------
+
+    def _deliver(self, born: int, entries: list[Entry]) -> None:
+        for id, sent, pairs in entries:
+            if self._closed:
+                return
+            # First, so that whatever delivering it leads to, no entry is delivered twice.
+            self._reader.cursor = (born, id)
+            self._reader.deliver(sent, pairs)
+        self._ahead.release()
+
+    def _found_another(self, cursor: Cursor, lost: bool) -> None:
+        if not self._closed:
+            self._reader.cursor = cursor
+            if lost:
+                self._reader.lost_data()
+        self._ahead.release()
+
+    def _break(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._lost()
+
+
+def _settle(future: Future[None], error: Exception | None) -> bool:
+    """Give a future its outcome, if it has none yet."""
+    if future.done():
+        return False
+    with contextlib.suppress(asyncio.InvalidStateError):
+        if error is None:
+            future.set_result(None)
+        else:
+            future.set_exception(error)
+    return True
