@@ -18,11 +18,13 @@ GROUP = "@"
 NORMAL = ">"
 #: The channel in the value joins, or leaves, the group; or the whole store was flushed.
 JOIN, LEAVE, FLUSH = "+", "-", "*"
+#: The node itself wrote this, to hear when it has read all that came before.
+ECHO = "="
 
 #: Bytes before a normal channel's message: when it was sent, in milliseconds, big-endian.
 STAMP = 8
 
-_MARKS = (GROUP, NORMAL, JOIN, LEAVE, FLUSH)
+_MARKS = (GROUP, NORMAL, JOIN, LEAVE, FLUSH, ECHO)
 
 
 class Field(NamedTuple):

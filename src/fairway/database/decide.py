@@ -104,11 +104,11 @@ class Decision:
 
     def _to_group(self, group: str, messages: list[GroupSend]) -> None:
         state = self.state
-        for id in list(state.group_nodes[group]):
+        for id in state.group_nodes[group]:
             node = state.nodes.get(id)
             if node is None or not node.lease:
-                state.set_group_node(group, id, None)
-            elif self._crowded(id):
+                continue  # buried meanwhile, or never heard of
+            if self._crowded(id):
                 state.figures["d:over_capacity"] += len(messages)
                 node.filled += len(messages)
                 node.changed = True

@@ -185,6 +185,8 @@ class Desk:
                 self._break()
         else:
             link.tell([(query.done, answer, None)])
+            if query.name == "echo":
+                self._wake_own()
 
     def _again_if_broken(self, work: Callable[[], Any]) -> Any:
         """A connection that broke while nobody used it is found so now: try on a new one."""

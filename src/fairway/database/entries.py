@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import ormsgpack
 
@@ -20,6 +20,17 @@ def unpacked(body: bytes) -> Pairs:
         return list(zip(flat[::2], flat[1::2], strict=True))
     except (ValueError, TypeError):
         return [(b"", body)]
+
+
+def in_order(pairs: Pairs) -> Iterator[Pairs]:
+    """Parts such that whatever changes memberships ends one: what follows must see it done."""
+    first = 0
+    for i, (field, _) in enumerate(pairs, 1):
+        if parse_field(field).kind not in (DIRECT, GROUP, NORMAL):
+            yield pairs[first:i]
+            first = i
+    if first < len(pairs):
+        yield pairs[first:]
 
 
 class Unread:

@@ -21,7 +21,7 @@ from typing import Any
 from ..errors import StoreUnavailable
 from ..store import Reader
 from .connection import Connection
-from .entries import Pairs, unpacked
+from .entries import Pairs, in_order, unpacked
 from .options import LinkOptions
 from .queries import Cursor
 from .transaction import Transactions
@@ -173,7 +173,8 @@ class DatabaseFeed:
                 return
             # First, so that whatever delivering it leads to, no entry is delivered twice.
             self._reader.cursor = (born, id)
-            self._reader.deliver(sent, pairs)
+            for part in in_order(pairs):
+                self._reader.deliver(sent, part)
         self._ahead.release()
 
     def _found_another(self, cursor: Cursor, lost: bool) -> None:

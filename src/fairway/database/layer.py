@@ -99,6 +99,7 @@ class DatabaseChannelLayer(ChannelLayer):
             heartbeat=self._heartbeat,
             lease=self._lease,
             patience=self._patience,
+            catch_up=True,
         )
         return Engine(node, [shard], options, time.monotonic, START)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ..core.envelope import FLUSH
+from ..core.envelope import ECHO, FLUSH
 from ..names import Address
 from ..types import Statistics
 from .burial import bury
@@ -38,6 +38,7 @@ class DatabaseQueries:
         self._verbs: dict[str, Callable[..., Any]] = {
             "heartbeat": self.heartbeat,
             "survey": self.survey,
+            "echo": self.echo,
             "count_drops": self.count_drops,
             "tidy": self.tidy,
             "undealt": self.undealt,
@@ -80,6 +81,14 @@ class DatabaseQueries:
         """Dead nodes, and channels to tidy."""
         ((now,),) = self._alone("now")
         return self._overdue(int(now))
+
+    def echo(self, token: str) -> None:
+        """Write a token into this node's inbox, behind all that is there."""
+
+        def decide(state: State) -> None:
+            state.entry(state.nodes[self._own], ECHO + token, b"")
+
+        self._transactions.change(Needs(nodes={self._own}), decide)
 
     def count_drops(self, news: Mapping[str, int]) -> None:
         """Add to the store's counters of drops."""

@@ -115,13 +115,14 @@ class Transactions:
         channels, groups = sorted(needs.channels), sorted(needs.groups)
         if channels:
             calls += [("lock_channels", channels), ("wants", channels)]
+        if groups:
+            # Before the nodes: whoever joins meanwhile stands in neither.
+            calls += [("group_nodes", groups), ("normal_members", groups)]
         nodes = sorted(needs.nodes | needs.nodes_if_there)
         if channels or groups:
             calls.append(("lock_nodes_of", channels or [""], groups or [""], nodes or [""]))
         elif nodes:
             calls.append(("lock_nodes", nodes))
-        if groups:
-            calls += [("group_nodes", groups), ("normal_members", groups)]
         calls += [("counts", part) for part in parts(sorted(needs.fields), _NAMES_AT_ONCE)]
         calls.append(("now",))
         return self._state(calls, self.connection.run(*calls))

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Protocol
 
 from ..core.capacity import Capacities
-from ..core.envelope import DIRECT, FLUSH, GROUP, JOIN, NORMAL, STAMP, parse_field
+from ..core.envelope import DIRECT, ECHO, FLUSH, GROUP, JOIN, NORMAL, STAMP, parse_field
 from ..core.inbox import Parcel, Waiter
 from ..core.membership import Memberships
 from ..mailbox import Mailbox
@@ -41,6 +41,9 @@ class Events(Protocol):
 
     def flushed(self) -> None:
         """Somebody flushed the store."""
+
+    def echoed(self, token: str) -> None:
+        """What this node wrote into its own inbox came back."""
 
     def filled(self, channel: str) -> None:
         """Group messages filled a channel, which its senders can't know."""
@@ -129,6 +132,8 @@ class Delivery:
     def _control(self, kind: str, name: str, value: bytes) -> Callable[[], None]:
         if kind == FLUSH:
             return self._events.flushed
+        if kind == ECHO:
+            return partial(self._events.echoed, name)
         if kind == JOIN:
             lasts, _, channel = value.decode().partition("|")
             return lambda: self._events.join(name, channel, float(lasts))

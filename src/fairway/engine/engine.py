@@ -61,6 +61,9 @@ class EngineOptions:
     patience: float = 5.0
     #: How long a loop must have lived to get connections of its own.
     settling: float = 1.0
+    #: Whether leaving a group first waits for the messages that were sent to it before: for
+    #: stores that deliver so much later than they accept that a caller would miss them.
+    catch_up: bool = False
     on_disconnect: Callable[[str], None] = _ignore_shard
     on_reconnect: Callable[[str], None] = _ignore_shard
 
@@ -253,6 +256,8 @@ class Engine:
     async def group_discard(self, group: str, address: Address) -> None:
         last, turn = False, 0
         if address.node == self.node.id:
+            if self.options.catch_up and self.node.started:
+                await self.node.catch_up(self.ring.shard_of(group))
             with self.mailbox.lock:
                 last = self.memberships.discard(group, address.name)
                 turn = self.memberships.turn

@@ -8,11 +8,12 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from ..core.inbox import Parcel
 from ..core.membership import FOR_EVER
-from ..core.outbox import Membership, Outbox, Query
+from ..core.outbox import Done, Membership, Outbox, Query
 from ..errors import StoreUnavailable
 from ..names import Address, address_of
 from .acks import Acks
@@ -57,6 +58,9 @@ class Node:
         self.read_at_home = True
         self._pumped_by: Session | None = None
         self._timers: dict[str, asyncio.TimerHandle] = {}
+        #: Whom to tell when what this node wrote to itself arrives, by token.
+        self._echoes: dict[str, Done] = {}
+        self._tokens = count()
         self._reported: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
         self.acks = Acks(engine.home_soon, self._ack_at_home)
@@ -88,6 +92,11 @@ class Node:
             first, self._started = not self._started, True
         if first:
             self._engine.home_soon(self._begin)
+
+    @property
+    def started(self) -> bool:
+        """Whether this node has begun to live."""
+        return self._started
 
     async def begin(self) -> None:
         """:meth:`start`, and wait until the shards know this node, or can't be reached."""
@@ -261,6 +270,7 @@ class Node:
 
     def _lost_data(self, shard: str) -> None:
         """The inbox is gone; the heartbeat finds out what else is."""
+        self._echo_all()
         self._engine.home_soon(self._beat, shard)
 
     def _restore(self, shard: str) -> None:
@@ -277,6 +287,30 @@ class Node:
         for first in range(0, len(memberships), _RESTORED_AT_ONCE):
             for group, address, until in memberships[first : first + _RESTORED_AT_ONCE]:
                 self.list_member(group, address, until - now, turn)
+
+    # -- reading up -----------------------------------------------------------------------
+
+    async def catch_up(self, shard: str) -> None:
+        """Return when all that the shard holds for this node now has been delivered."""
+        token = f"{next(self._tokens):x}"
+        done, reply = self._engine.reply()
+        self._echoes[token] = done
+        try:
+            await self._engine.ask(shard, "echo", token)
+        except StoreUnavailable:  # whoever waits for this will hear it at the next call
+            self.echoed(token)
+        await reply
+
+    def echoed(self, token: str) -> None:
+        """All that came before this token was delivered."""
+        done = self._echoes.pop(token, None)
+        if done is not None:
+            done(None, None)
+
+    def _echo_all(self) -> None:
+        """What was to come back may be gone with all that came before it."""
+        for token in list(self._echoes):
+            self.echoed(token)
 
     # -- groups -------------------------------------------------------------------------
 
@@ -322,6 +356,7 @@ class Node:
             self._mailbox.inbox.clear()
             self._engine.memberships.clear()
         self.demand.emptied()
+        self._echo_all()
         if self._started:
             for shard in self._pumps:
                 self.demand.forget_credits(shard)
@@ -381,6 +416,7 @@ class Node:
 
     async def close(self) -> None:
         """End the node: what it took of normal channels goes back, its channels leave."""
+        self._echo_all()
         done, reply = self._engine.reply()
         self.end(done)
         await reply
