@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -31,12 +32,12 @@ class Connection:
         self._title = f"database {alias!r}"
         settings = settings_for(alias, self.features)
         self._wrapper = load_backend(settings["ENGINE"]).DatabaseWrapper(settings, alias)
-        self._wrapper.inc_thread_sharing()
         self._raw: Any = None
         self._file: OpenFile | None = None
         with self._errors():
-            self._wrapper.connect()
-            self._raw = self._wrapper.connection
+            # Not `connect`, which asks questions that only the application has.
+            parameters = self._wrapper.get_connection_params()
+            self._raw = self._wrapper.connection = self._wrapper.get_new_connection(parameters)
             self._set_up()
         if self.features.vendor == "sqlite":
             self._file = OpenFile(settings["NAME"])
@@ -131,24 +132,30 @@ class Connection:
 
     def _set_up(self) -> None:
         """Bring the session into the state that our transactions count on."""
-        self._wrapper.set_autocommit(True)
+        vendor = self.features.vendor
+        if vendor == "sqlite":
+            self._raw.isolation_level = None
+        elif vendor == "mysql":
+            self._raw.autocommit(True)
+        else:
+            self._raw.autocommit = True
+            self._wrapper.ensure_role()
         self._check_version()
         for text in self.features.session:
             self._one(text, [])
-        if self.features.vendor == "sqlite":
-            self._raw.isolation_level = None
 
     def _check_version(self) -> None:
-        title, oldest = self.features.title, self.features.oldest
-        if getattr(self._wrapper, "mysql_is_mariadb", False):
-            title, oldest = "MariaDB", (10, 6)
         if self.features.vendor == "postgresql" and not hasattr(self._raw, "pgconn"):
-            raise ConfigurationError(f"{self._title} uses psycopg2; the layer needs psycopg 3")
-        version = self._wrapper.get_database_version()
+            raise Refused(f"{self._title} uses psycopg2; the layer needs psycopg 3")
+        title, oldest = self.features.title, self.features.oldest
+        ((text,),) = self._one(self.features.version, [])
+        if "MariaDB" in text:
+            title, oldest = "MariaDB", (10, 6)
+        version = tuple(map(int, re.findall(r"\d+", text)[:3]))
         if version < oldest:
             raise Refused(
-                f"{self._title} is {title} {_dotted(version)}; the layer needs {_dotted(oldest)} "
-                "or later"
+                f"{self._title} is {title} {text}; the layer needs "
+                f"{'.'.join(map(str, oldest))} or later"
             )
 
     @contextlib.contextmanager
@@ -186,7 +193,3 @@ def features_for(alias: str) -> Features:
 def _cause(error: Exception) -> Exception:
     """The driver's error behind one of Django's."""
     return error.__cause__ if isinstance(error.__cause__, Exception) else error
-
-
-def _dotted(version: Sequence[int]) -> str:
-    return ".".join(map(str, version))

@@ -6,6 +6,7 @@ more each transaction carries.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -13,15 +14,17 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from ..core.outbox import Batch, Query
-from ..errors import FairwayError, OutcomeUnknown, StoreUnavailable
+from ..errors import FairwayError, OutcomeUnknown
 from .connection import Connection
 from .decide import Decision, Outcome, needs_of
-from .faults import Broken
+from .faults import Broken, Refused
 from .link import DatabaseLink
 from .options import LinkOptions
 from .queries import DatabaseQueries, _deal_all
 from .state import Needs, State
 from .transaction import Transactions
+
+logger = logging.getLogger("fairway.database")
 
 #: Batches that one transaction carries at the most.
 _BATCHES_AT_ONCE = 200
@@ -110,10 +113,10 @@ class Desk:
             return
         try:
             self._connected()
-        except StoreUnavailable as error:
+        except Exception as error:
             with self._lock:
                 self._links.discard(link)
-            joined.set_exception(error)
+            joined.set_exception(_as_ours(error))
         else:
             joined.set_result(None)
 
@@ -137,9 +140,9 @@ class Desk:
         except Broken as error:
             self._fail(jobs, error)
             self._break()
-        except FairwayError as error:
+        except Exception as error:
             if len(jobs) == 1:
-                self._fail(jobs, error)
+                self._fail(jobs, _as_ours(error))
                 return
             for job in jobs:
                 self._carry_out([job])
@@ -179,8 +182,8 @@ class Desk:
 
         try:
             answer = self._again_if_broken(ask)
-        except FairwayError as error:
-            link.tell([(query.done, None, error)])
+        except Exception as error:
+            link.tell([(query.done, None, _as_ours(error))])
             if isinstance(error, (Broken, OutcomeUnknown)):
                 self._break()
         else:
@@ -210,6 +213,14 @@ class Desk:
             links, self._links = self._links, set()
         for link in links:
             link.broke()
+
+
+def _as_ours(error: Exception) -> FairwayError:
+    """An error for callers; one that nobody foresaw must not end the thread."""
+    if isinstance(error, FairwayError):
+        return error
+    logger.error("the database layer met an error that it doesn't know", exc_info=error)
+    return Refused(f"{type(error).__name__}: {error}")
 
 
 def _widen(needs: Needs, more: Needs) -> None:

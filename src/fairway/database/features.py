@@ -24,6 +24,8 @@ class Features:
     oldest: tuple[int, ...]
     placeholder: str
     begin: str
+    #: Asks for the server's version.
+    version: str
     #: Milliseconds since 1970 by the server's clock.
     now: str
     schema_words: Mapping[str, str]
@@ -113,6 +115,7 @@ _SQLITE = SQLite(
     oldest=(3, 31),
     placeholder="?",
     begin="BEGIN IMMEDIATE",
+    version="SELECT sqlite_version()",
     now="CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)",
     schema_words={
         "create": "CREATE TABLE", "name": "TEXT", "bytes": "BLOB",
@@ -133,6 +136,7 @@ _POSTGRESQL = PostgreSQL(
     oldest=(13,),
     placeholder="%s",
     begin="BEGIN ISOLATION LEVEL READ COMMITTED",
+    version="SHOW server_version",
     now="CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)",
     schema_words={
         "create": "CREATE UNLOGGED TABLE", "name": 'TEXT COLLATE "C"', "bytes": "BYTEA",
@@ -159,6 +163,7 @@ _MYSQL = MySQL(
     oldest=(8,),
     placeholder="%s",
     begin="START TRANSACTION",
+    version="SELECT VERSION()",
     now="CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED)",
     schema_words={
         "create": "CREATE TABLE", "name": "VARCHAR(110) CHARACTER SET ascii COLLATE ascii_bin",
@@ -166,7 +171,10 @@ _MYSQL = MySQL(
         "key_node": ", KEY (node)", "key_ends": ", KEY (ends)",
     },
     separate_indexes=False,
-    session=["SET SESSION innodb_lock_wait_timeout = 5"],
+    session=[
+        "SET SESSION innodb_lock_wait_timeout = 5",
+        "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+    ],
 )  # fmt: skip
 
 _BY_VENDOR = {features.vendor: features for features in (_SQLITE, _POSTGRESQL, _MYSQL)}

@@ -22,6 +22,7 @@ from ..errors import StoreUnavailable
 from ..store import Reader
 from .connection import Connection
 from .entries import Pairs, in_order, unpacked
+from .faults import Refused
 from .options import LinkOptions
 from .queries import Cursor
 from .transaction import Transactions
@@ -95,7 +96,10 @@ class DatabaseFeed:
             while not self._closed:
                 self._waking.wait(self._options.heartbeat)
                 self._fetch_all()
-        except StoreUnavailable as error:
+        except Exception as error:
+            if not isinstance(error, StoreUnavailable):
+                logger.exception("the reader of node %s met an unknown error", self._options.node)
+                error = Refused(f"{type(error).__name__}: {error}")
             if not _settle(self._begun, error):
                 logger.debug("the reader of node %s: %s", self._options.node, error)
                 self._post(self._break)

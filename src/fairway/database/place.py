@@ -30,8 +30,6 @@ def settings_for(alias: str, features: Features) -> dict[str, Any]:
     if features.vendor == "sqlite":
         settings["NAME"] = str(file_beside(str(settings["NAME"])))
         options = {"timeout": 20}
-    elif features.vendor == "mysql":
-        options["isolation_level"] = "read committed"
     else:
         options.pop("isolation_level", None)
         options.pop("server_side_binding", None)
