@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import Counter
 from collections.abc import Callable
 
+from ..errors import LayerClosed
 from .session import Session
 
 
@@ -40,7 +42,8 @@ class Acks:
             self._gathered[shard, channel] += count
             schedule, self._scheduled = not self._scheduled, True
         if schedule:
-            self._home_soon(self._flush)
+            with contextlib.suppress(LayerClosed):  # then all counts of this node are gone
+                self._home_soon(self._flush)
 
     def hold(self, shard: str) -> None:
         """Keep what is handed over from now on until :meth:`resume`."""

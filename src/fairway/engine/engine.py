@@ -7,6 +7,7 @@ and from loops that come and go are carried out by the background I/O thread.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import threading
 import weakref
@@ -435,7 +436,8 @@ class Engine:
         self._tell(self.options.on_disconnect, shard)
 
     def _returned(self, shard: str) -> None:
-        self.home_soon(self.node.returned, shard)
+        with contextlib.suppress(LayerClosed):
+            self.home_soon(self.node.returned, shard)
         self._tell(self.options.on_reconnect, shard)
 
     def _tell(self, callback: Callable[[str], None], shard: str) -> None:

@@ -24,12 +24,14 @@ class ShardHealth:
         self._on_return = on_return
         self._lock = threading.Lock()
         self._broken: set[int] = set()
+        self._working: set[int] = set()
 
     def broke(self, connection: object, error: Exception | None) -> None:
         """A connection broke, or could not be made."""
         with self._lock:
             first = not self._broken
             self._broken.add(id(connection))
+            self._working.discard(id(connection))
         if first:
             reason = error or "connection lost"
             logger.warning("shard %s: %s; connecting again", self._shard, reason)
@@ -37,17 +39,21 @@ class ShardHealth:
 
     def works(self, connection: object) -> None:
         """A connection is made."""
+        with self._lock:
+            self._working.add(id(connection))
         self._mend(connection)
 
     def forget(self, connection: object) -> None:
-        """A connection is not wanted any more."""
+        """A connection is not wanted any more. With the last one nothing is said to return."""
+        with self._lock:
+            self._working.discard(id(connection))
         self._mend(connection)
 
     def _mend(self, connection: object) -> None:
         with self._lock:
             was_broken = id(connection) in self._broken
             self._broken.discard(id(connection))
-            last = was_broken and not self._broken
+            last = was_broken and not self._broken and bool(self._working)
         if last:
             logger.info("shard %s: connected again", self._shard)
             self._on_return(self._shard)

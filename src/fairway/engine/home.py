@@ -8,22 +8,30 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
+from ..errors import LayerClosed
+
 T = TypeVar("T")
 
 
 class Home:
-    """An event loop in a daemon thread of its own, begun by the first call."""
+    """An event loop in a daemon thread of its own, begun by the first call.
+
+    Once stopped it takes no more calls: they raise :class:`LayerClosed`.
+    """
 
     def __init__(self, name: str):
         self._name = name
-        self._lock = threading.Lock()
+        # Reentrant, since garbage collection may call again while it is held.
+        self._lock = threading.RLock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
+        self._stopped = False
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
         """The running loop; starts the thread if need be."""
-        return self._loop or self._start()
+        with self._lock:
+            return self._loop or self._start()
 
     @property
     def is_running(self) -> bool:
@@ -32,7 +40,9 @@ class Home:
 
     def soon(self, callback: Callable[..., object], *arguments: Any) -> None:
         """Call ``callback`` in the loop, from any thread."""
-        self.loop.call_soon_threadsafe(callback, *arguments)
+        # With the lock held, so that whatever is taken on is done before the loop ends.
+        with self._lock:
+            (self._loop or self._start()).call_soon_threadsafe(callback, *arguments)
 
     def run(self, call: Coroutine[Any, Any, T]) -> Future[T]:
         """Run a coroutine in the loop, from any thread."""
@@ -41,23 +51,23 @@ class Home:
     def stop(self) -> None:
         """End the loop and wait for the thread, unless it is the caller."""
         with self._lock:
+            self._stopped = True
             loop, thread, self._loop, self._thread = self._loop, self._thread, None, None
-        if loop is None or thread is None:
-            return
-        loop.call_soon_threadsafe(loop.stop)
+            if loop is None or thread is None:
+                return
+            loop.call_soon_threadsafe(loop.stop)
         if thread is not threading.current_thread():
             thread.join()
 
     def _start(self) -> asyncio.AbstractEventLoop:
-        with self._lock:
-            if self._loop is None:
-                loop = asyncio.new_event_loop()
-                self._thread = threading.Thread(
-                    target=self._serve, args=(loop,), name=self._name, daemon=True
-                )
-                self._thread.start()
-                self._loop = loop
-            return self._loop
+        if self._stopped:
+            raise LayerClosed("the layer was closed")
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(
+            target=self._serve, args=(self._loop,), name=self._name, daemon=True
+        )
+        self._thread.start()
+        return self._loop
 
     @staticmethod
     def _serve(loop: asyncio.AbstractEventLoop) -> None:

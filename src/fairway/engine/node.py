@@ -6,7 +6,7 @@ import asyncio
 import logging
 import threading
 from collections import Counter
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -452,17 +452,24 @@ class Node:
             for group, address, _ in memberships:
                 self.unlist(group, address, True, turn)
             unread = {channel: self.demand.unread(channel) for channel in self.demand.channels()}
-            for shard, pump in self._pumps.items():
-                returned = {
-                    channel: stamps(by_shard.get(shard, [])) for channel, by_shard in unread.items()
-                }
-                await self._engine.ask(shard, "leave_store", pump.cursor, returned)
-                for channel in returned:
-                    await self._engine.ask(shard, "deal", channel)
+            await asyncio.gather(*[self._leave_shard(shard, unread) for shard in self._pumps])
+        finally:
+            done(None, None)
+
+    async def _leave_shard(
+        self, shard: str, unread: Mapping[str, Mapping[str, Sequence[Parcel]]]
+    ) -> None:
+        returned = {
+            channel: stamps(by_shard.get(shard, [])) for channel, by_shard in unread.items()
+        }
+        try:
+            cursor = self._pumps[shard].cursor
+            await self._engine.ask(shard, "leave_store", cursor, returned)
+            for channel in returned:
+                await self._engine.ask(shard, "deal", channel)
         except StoreUnavailable as error:
             # Others bury this node when its lease lapses.
-            logger.warning("node %s ended without a word to the store: %s", self.id, error)
-        done(None, None)
+            logger.warning("shard %s: node %s ended without a word: %s", shard, self.id, error)
 
     # -- helpers ------------------------------------------------------------------------
 

@@ -25,6 +25,7 @@ class Writer:
         self._patience = patience
         self._broken_since: float | None = None
         self._scheduled = False
+        self._closed = False
         self._single = True
         self._connector: Connector[Link] = Connector(
             shard.open_link, health, opened=self._opened, failed=self._attempt_failed
@@ -49,16 +50,21 @@ class Writer:
         self.flush_soon()
 
     def close(self) -> None:
-        """Drop the connection; calls that wait for it fail."""
+        """Drop the connection; calls that wait for it fail, and so do those that come."""
         self._flush()
         self._connector.close()
+        self._closed = True
         self._fail(StoreUnavailable("the layer was closed"))
 
     def _flush(self) -> None:
         self._scheduled = False
         self._single = len(self.outbox) <= 1
         link = self._connector.connection
-        if link is None:
+        if self._closed:
+            self._fail(StoreUnavailable("the layer was closed"))
+        elif link is None:
+            if self._broken_since is None:
+                self._broken_since = self._loop.time()
             self._connector.start()
         elif len(self.outbox):
             link.write(self.outbox.collect())
@@ -68,10 +74,8 @@ class Writer:
         self._flush()
 
     def _attempt_failed(self, error: StoreUnavailable) -> None:
-        now = self._loop.time()
-        if self._broken_since is None:
-            self._broken_since = now
-        if now - self._broken_since >= self._patience:
+        since = self._broken_since
+        if since is not None and self._loop.time() - since >= self._patience:
             self._fail(error)
 
     def _fail(self, error: StoreUnavailable) -> None:

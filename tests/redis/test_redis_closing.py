@@ -1,0 +1,87 @@
+"""Closing a layer: whatever is under way ends, and nothing begins anew behind its back."""
+
+import asyncio
+import threading
+
+from redis_support import MakeLayer
+
+from benchmarks.redis_server import RedisServer, free_port
+from fairway.errors import LayerClosed, StoreUnavailable
+
+LIMIT = 20
+
+
+async def test_closing_a_layer_whose_server_was_never_reached(make_layer: MakeLayer) -> None:
+    layer = make_layer(("127.0.0.1", free_port()), patience=0.1)
+    try:
+        await layer.send("work", {})
+    except StoreUnavailable:
+        pass
+    await layer.close()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("fairway")]
+
+
+async def test_closing_under_calls_of_threads(make_layer: MakeLayer, server: RedisServer) -> None:
+    """Every thread ends: its call was carried out, or it hears that the layer was closed."""
+    for _ in range(10):
+        layer = make_layer(server, capacity=100_000)
+        outcomes: list[str] = []
+        begun = threading.Barrier(9)
+
+        def send() -> None:
+            engine = layer.store
+            begun.wait()
+            while True:
+                try:
+                    engine.run(layer.send("work", {}))
+                    if layer.store is not engine:
+                        outcomes.append("closed")
+                        return
+                except (LayerClosed, StoreUnavailable) as error:
+                    outcomes.append(type(error).__name__)
+                    return
+
+        threads = [threading.Thread(target=send, daemon=True) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        await asyncio.to_thread(begun.wait)
+        await asyncio.sleep(0.02)
+        await layer.close()
+        for thread in threads:
+            await asyncio.to_thread(thread.join, LIMIT)
+        assert len(outcomes) == 8, outcomes
+        await layer.close()
+
+
+async def test_closing_while_the_server_is_away(
+    make_layer: MakeLayer, own_server: RedisServer
+) -> None:
+    told: list[str] = []
+    layer = make_layer(own_server, patience=0.3, on_reconnect=told.append)
+    channel = await layer.new_channel()
+    await layer.group_add("chat", channel)
+    await asyncio.sleep(1.2)
+    waiting = asyncio.ensure_future(layer.receive(channel))
+    await layer.send("work", {})
+    own_server.kill()
+    await asyncio.wait_for(layer.close(), LIMIT)
+    assert isinstance((await asyncio.gather(waiting, return_exceptions=True))[0], LayerClosed)
+    assert told == []
+
+
+async def test_one_shard_that_is_away_keeps_no_goodbye_from_the_others(
+    make_layer: MakeLayer, server: RedisServer, own_server: RedisServer
+) -> None:
+    names = [f"work-{n}" for n in range(20)]
+    for order in ((own_server, server), (server, own_server)):
+        layer = make_layer(
+            *[{"address": host.url, "name": f"{n}"} for n, host in enumerate(order)],
+            patience=0.3, lease=60,
+        )  # fmt: skip
+        await layer.new_channel()
+        for name in names:
+            await layer.send(name, {"n": 1})
+        own_server.kill()
+        await asyncio.wait_for(layer.close(), LIMIT)
+        assert server.admin.zcard("{asgi}:nodes") == 0
+        own_server.start()
