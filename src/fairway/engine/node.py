@@ -11,6 +11,7 @@ from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+from ..core.envelope import JOIN
 from ..core.inbox import Parcel
 from ..core.membership import FOR_EVER
 from ..core.outbox import Done, Membership, Outbox, Query
@@ -314,12 +315,21 @@ class Node:
 
     # -- groups -------------------------------------------------------------------------
 
-    def list_member(self, group: str, address: Address, lasts: float, turn: int) -> None:
+    def list_member(
+        self,
+        group: str,
+        address: Address,
+        lasts: float,
+        turn: int,
+        listed: Callable[[], None] = lambda: None,
+    ) -> None:
         """Have the store know a membership that stands here; until it does, say it again."""
 
         def done(_: object, error: BaseException | None) -> None:
             if error is not None:
                 self.join_failed(group)
+            else:
+                listed()
 
         for_ever = None if lasts == FOR_EVER else lasts
         call = Membership(group, address, done, turn=turn, lasts=for_ever)
@@ -341,7 +351,10 @@ class Node:
             until = self._mailbox.clock() + lasts
             self._engine.memberships.add(group, address, until)
             turn = self._engine.memberships.turn
-        self.list_member(group, address, lasts, turn)
+        self.list_member(group, address, lasts, turn, partial(self._heard_of_join, group))
+
+    def _heard_of_join(self, group: str) -> None:
+        self.acks.add(None, self._engine.ring.shard_of(group), f"{JOIN}{group}", 1)
 
     def leave(self, group: str, channel: str) -> None:
         """Another process took one of our channels out of a group."""

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import hiredis
 
-from ..core.envelope import stamped
+from ..core.envelope import JOIN, stamped
 from ..core.outbox import Batch, Done, GroupSend, Membership, Query, Release, Send, Want
 from ..errors import StoreUnavailable, channel_full
 from .connection import Argument, OnReply, RedisConnection
@@ -195,7 +195,7 @@ class RedisLink:
                 lasts = "inf" if member.lasts is None else math.ceil(member.lasts * 1000)
                 told = f"{'inf' if member.lasts is None else member.lasts}|{member.address.name}"
                 arguments += (member.address.name, lasts, told)
-            foreign = [] if own or not node else [keys.inbox(node)]
+            foreign = [] if own or not node else keys.node_keys(node)
             yield self._connection.script(
                 "join", [*names, keys.nodes, keys.groups, *foreign], arguments, _tell(members)
             )
@@ -205,17 +205,17 @@ class RedisLink:
     ) -> Iterator[tuple[tuple[Argument, ...], OnReply]]:
         keys, options = self._keys, self._options
         for node, members in _by_node(leaves).items():
-            foreign = [keys.inbox(node)] if node and node != options.node else []
+            last = max((each.turn for each in members if each.last), default="")
+            of_node = [keys.counts(node)] if last else []
+            if node and node != options.node:
+                of_node = [keys.inbox(node)]
             yield self._connection.script(
                 "leave",
                 [
                     keys.names(group), keys.group_nodes(group), keys.group_channels(group),
-                    keys.groups, *foreign,
+                    keys.groups, *of_node,
                 ],
-                [
-                    group, node, max((each.turn for each in members if each.last), default=""),
-                    *[member.address.name for member in members],
-                ],
+                [group, node, last, *[member.address.name for member in members]],
                 _tell(members),
             )  # fmt: skip
 
@@ -293,7 +293,7 @@ class RedisLink:
         keys, node = self._keys, self._options.node
         arguments: list[Argument] = []
         for name, count in acks.items():
-            arguments += (name if "!" in name else f">{name}", count)
+            arguments += (name if "!" in name or name[0] == JOIN else f">{name}", count)
 
         def on_reply(reply: Any) -> None:
             # What was not heard is made up for when, connected anew, the node says what it holds.

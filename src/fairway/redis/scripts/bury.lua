@@ -40,12 +40,13 @@ end
 local left = redis.call('HGETALL', counts)
 for i = 1, #left, 2 do
   local field, n = left[i], tonumber(left[i + 1])
-  local channel = string.sub(field, 1, 1) == '>' and string.sub(field, 2)
+  local mark = string.sub(field, 1, 1)
+  local channel = mark == '>' and string.sub(field, 2)
   if channel then
     uncount(unread, channel, n)
     n = n - (back[channel] and #back[channel].values or 0)
   end
-  lost = lost + math.max(0, n)
+  if mark ~= '+' then lost = lost + math.max(0, n) end
 end
 for channel, of in pairs(back) do
   for k = #of.values, 1, -1 do redis.call('LPUSH', of.queue, of.values[k]) end

@@ -1,6 +1,6 @@
 -- Channels of one node, or one normal channel, join a group.
 -- KEYS: names in the group, nodes of the group, normal channels of the group, nodes, groups,
---   then the inbox of the node, where another process speaks for it
+--   then the inbox and counts of the node, where another process speaks for it
 -- ARGV: group, node ('' for a normal channel), the node's turn ('' where another process
 --   speaks for it), lease (ms), how long the group is kept unless renewed (ms),
 --   then for each channel: its name, how long it stays ('inf', or ms), what its node is to be told
@@ -13,17 +13,15 @@ for i = 6, #ARGV, 3 do
     redis.call('ZADD', KEYS[3], until_ms(ARGV[i + 1]), ARGV[i])
   elseif turn == '' then
     redis.call('XADD', KEYS[6], '*', '+' .. group, ARGV[i + 2])
+    redis.call('HINCRBY', KEYS[7], '+' .. group, 1)
   end
 end
 -- A node stands in a group by the turn of its last join, so that a departure which is
--- overtaken by a later join ends nothing; by infinity until it heard that it is in it.
+-- overtaken by a later join ends nothing.
 if node ~= '' and turn == '' then
-  redis.call('ZADD', KEYS[2], '+inf', node)
+  redis.call('ZADD', KEYS[2], 'NX', 0, node)
 elseif node ~= '' then
-  local before = redis.call('ZSCORE', KEYS[2], node)
-  if not before or before == 'inf' or tonumber(before) < tonumber(turn) then
-    redis.call('ZADD', KEYS[2], turn, node)
-  end
+  redis.call('ZADD', KEYS[2], 'GT', turn, node)
   redis.call('ZADD', KEYS[4], 'NX', now + lease, node)
 end
 for i = 1, 3 do redis.call('PEXPIRE', KEYS[i], kept) end
