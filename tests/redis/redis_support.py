@@ -9,6 +9,10 @@ from fairway.redis import RedisChannelLayer
 #: So that leases lapse, and heartbeats come, within the length of a test.
 FAST = {"heartbeat": 0.2, "lease": 1.0}
 
+#: Seconds in which service is back after the server is: promised, and what a busy machine needs.
+BACK_WITHIN = 2.0
+SLACK = 3
+
 MakeLayer = Callable[..., RedisChannelLayer]
 
 

@@ -9,13 +9,9 @@ from contextlib import asynccontextmanager
 from benchmarks.ledger import Ledger, by_channel
 from benchmarks.redis_server import RedisServer
 from benchmarks.traffic import Traffic
-from redis_support import MakeLayer, until
+from redis_support import BACK_WITHIN, SLACK, MakeLayer, until
 
 from fairway.redis import RedisChannelLayer
-
-#: Seconds in which service is back after the server is: promised, and what a busy machine needs.
-BACK_WITHIN = 2.0
-SLACK = 3
 
 
 @asynccontextmanager

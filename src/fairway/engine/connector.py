@@ -83,8 +83,8 @@ class Connector(Generic[C]):
             while not self._closed:
                 try:
                     self.connection = await self._open(self._lost)
-                except StoreUnavailable as error:
-                    self._attempt_failed(error)
+                except Exception as error:
+                    self._attempt_failed(_as_unavailable(error))
                     await asyncio.sleep(pause)
                     pause = min(2 * pause, LONGEST_PAUSE)
                 else:
@@ -105,3 +105,13 @@ class Connector(Generic[C]):
         if not self._closed:
             self._health.broke(self, None)
             self.start()
+
+
+def _as_unavailable(error: Exception) -> StoreUnavailable:
+    """What nobody foresaw must not end the attempts."""
+    if isinstance(error, StoreUnavailable):
+        return error
+    logger.error("connecting raised what it should not", exc_info=error)
+    unavailable = StoreUnavailable(str(error))
+    unavailable.__cause__ = error
+    return unavailable

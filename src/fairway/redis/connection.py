@@ -14,11 +14,10 @@ from functools import partial
 from typing import Any, cast
 
 import hiredis
-import redis.exceptions
 from redis.asyncio.connection import Connection as RedisPyConnection
-from redis.asyncio.connection import ConnectionPool
 
 from ..errors import OutcomeUnknown, StoreUnavailable
+from .dialing import Dialer
 from .scripting import Script, load_scripts
 
 #: A reply, or the error that stands for it.
@@ -155,20 +154,12 @@ class RedisConnection(asyncio.Protocol):
             self._watchdog = self._loop.call_later(SILENCE - silent, self._watch)
 
 
-async def connect(pool: ConnectionPool, name: str, lost: Callable[[], None]) -> RedisConnection:
-    """A new connection to the server that ``pool`` describes, scripts loaded.
+async def connect(dialer: Dialer, name: str, lost: Callable[[], None]) -> RedisConnection:
+    """A new connection to the server that ``dialer`` knows, scripts loaded.
 
     Raises :class:`StoreUnavailable`.
     """
-    connection = cast(RedisPyConnection, pool.make_connection())
-    try:
-        await asyncio.wait_for(connection.connect(), SILENCE)
-    except BaseException as error:
-        _discard(connection)
-        if isinstance(error, (redis.exceptions.RedisError, OSError, asyncio.TimeoutError)):
-            raise StoreUnavailable(f"{name}: {error or 'no answer'}") from error
-        raise
-    made = RedisConnection(connection, name, lost)
+    made = RedisConnection(await dialer.dial(), name, lost)
     try:
         for script in load_scripts().values():
             await _load(made, script)
@@ -193,13 +184,6 @@ def _take_over(connection: RedisPyConnection) -> asyncio.StreamWriter:
         writer.transport.abort()
         raise StoreUnavailable("the server closed the connection at once")
     return writer
-
-
-def _discard(connection: RedisPyConnection) -> None:
-    """Close the socket of a connection that was not made to the end."""
-    writer, connection._reader, connection._writer = connection._writer, None, None
-    if writer is not None:
-        writer.transport.abort()
 
 
 def _settle(future: asyncio.Future[Any], reply: Any) -> None:

@@ -1,4 +1,4 @@
-"""From the ``hosts`` of a ``CONFIG`` to named connection pools."""
+"""From the ``hosts`` of a ``CONFIG`` to named servers."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 
 import redis.asyncio as redis_asyncio
 from redis.asyncio.connection import ConnectionPool
-from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 
 from ..errors import ConfigurationError
+from .dialing import Dialer, PlainDialer, SentinelDialer
 
 #: One entry of ``hosts``.
 Host = str | Sequence[Any] | Mapping[str, Any]
@@ -26,23 +26,23 @@ _OURS: dict[str, Any] = {"decode_responses": False, "protocol": 2, "socket_timeo
 _CONNECT_TIMEOUT = 5.0
 
 
-def named_pools(hosts: Host | Sequence[Host] | None) -> dict[str, ConnectionPool]:
-    """A pool for each host, by the name that sharding knows it by.
+def named_dialers(hosts: Host | Sequence[Host] | None) -> dict[str, Dialer]:
+    """A dialer for each host, by the name that sharding knows it by.
 
     A name is the entry's ``name``, or else made of its address and database. Raises
     :class:`ConfigurationError`.
     """
     entries = _entries(hosts)
-    pools: dict[str, ConnectionPool] = {}
+    dialers: dict[str, Dialer] = {}
     for entry in entries:
-        name, pool = _pool(entry)
-        if name in pools:
+        name, dialer = _dialer(entry)
+        if name in dialers:
             raise ConfigurationError(
                 f"hosts names {name!r} twice; each server stands there once, or the entries "
                 "carry different 'name' keys"
             )
-        pools[name] = pool
-    return pools
+        dialers[name] = dialer
+    return dialers
 
 
 def _entries(hosts: Any) -> list[Any]:
@@ -55,7 +55,7 @@ def _entries(hosts: Any) -> list[Any]:
     return list(hosts)
 
 
-def _pool(entry: Any) -> tuple[str, ConnectionPool]:
+def _dialer(entry: Any) -> tuple[str, Dialer]:
     if isinstance(entry, str):
         return _from_url({"address": entry})
     if isinstance(entry, Mapping):
@@ -66,7 +66,7 @@ def _pool(entry: Any) -> tuple[str, ConnectionPool]:
     raise ConfigurationError(f"hosts holds {entry!r}; an entry is {_FORMS}")
 
 
-def _from_mapping(entry: dict[str, Any]) -> tuple[str, ConnectionPool]:
+def _from_mapping(entry: dict[str, Any]) -> tuple[str, Dialer]:
     if "sentinels" in entry:
         return _from_sentinels(entry)
     if "address" in entry:
@@ -74,7 +74,7 @@ def _from_mapping(entry: dict[str, Any]) -> tuple[str, ConnectionPool]:
     return _from_arguments(entry)
 
 
-def _from_url(entry: dict[str, Any]) -> tuple[str, ConnectionPool]:
+def _from_url(entry: dict[str, Any]) -> tuple[str, Dialer]:
     url, name = entry.pop("address"), entry.pop("name", None)
     if isinstance(url, Sequence) and not isinstance(url, str):
         host, port = url
@@ -83,10 +83,10 @@ def _from_url(entry: dict[str, Any]) -> tuple[str, ConnectionPool]:
         pool = ConnectionPool.from_url(url, **_arguments(entry))
     except (ValueError, TypeError) as error:
         raise ConfigurationError(f"hosts holds {_without_password(url)!r}: {error}") from error
-    return name or _without_password(url), pool
+    return _named(name or _without_password(url), pool)
 
 
-def _from_arguments(entry: dict[str, Any]) -> tuple[str, ConnectionPool]:
+def _from_arguments(entry: dict[str, Any]) -> tuple[str, Dialer]:
     name = entry.pop("name", None)
     path = entry.pop("path", entry.pop("unix_socket_path", None))
     if path is not None:
@@ -94,7 +94,7 @@ def _from_arguments(entry: dict[str, Any]) -> tuple[str, ConnectionPool]:
         pool = ConnectionPool(
             connection_class=redis_asyncio.UnixDomainSocketConnection, **arguments
         )
-        return name or f"unix://{path}/{entry.get('db', 0)}", pool
+        return _named(name or f"unix://{path}/{entry.get('db', 0)}", pool)
     host, port = entry.setdefault("host", "localhost"), entry.setdefault("port", 6379)
     if not isinstance(host, str) or isinstance(port, bool) or not isinstance(port, (int, str)):
         raise ConfigurationError(
@@ -108,10 +108,10 @@ def _from_arguments(entry: dict[str, Any]) -> tuple[str, ConnectionPool]:
         raise ConfigurationError(
             f"hosts: redis-py does not take these arguments: {error}"
         ) from error
-    return name or f"{host}:{port}/{entry.get('db', 0)}", pool
+    return _named(name or f"{host}:{port}/{entry.get('db', 0)}", pool)
 
 
-def _from_sentinels(entry: dict[str, Any]) -> tuple[str, ConnectionPool]:
+def _from_sentinels(entry: dict[str, Any]) -> tuple[str, Dialer]:
     sentinels, name = entry.pop("sentinels"), entry.pop("name", None)
     master = entry.pop("master_name", None)
     if not isinstance(master, str):
@@ -119,14 +119,14 @@ def _from_sentinels(entry: dict[str, Any]) -> tuple[str, ConnectionPool]:
             f"hosts holds sentinels without a 'master_name' (it is {master!r}); it is the name "
             "that they watch the server under"
         )
-    sentinel = Sentinel(
-        [tuple(address) for address in sentinels],
-        sentinel_kwargs=entry.pop("sentinel_kwargs", None),
-        socket_connect_timeout=_CONNECT_TIMEOUT,
-    )
-    return name or f"sentinel://{master}", SentinelConnectionPool(
-        master, sentinel, **_arguments(entry)
-    )
+    name = name or f"sentinel://{master}"
+    addresses = [tuple(address) for address in sentinels]
+    of_sentinels = entry.pop("sentinel_kwargs", None) or {}
+    return name, SentinelDialer(name, master, addresses, of_sentinels, _arguments(entry))
+
+
+def _named(name: str, pool: ConnectionPool) -> tuple[str, Dialer]:
+    return name, PlainDialer(name, pool)
 
 
 def _arguments(entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from ..errors import ConfigurationError
 from ..layer import ChannelLayer
 from ..options import check_count, check_known, check_seconds
 from .feed import START
-from .hosts import Host, named_pools
+from .hosts import Host, named_dialers
 from .keys import Keys
 from .options import LinkOptions
 from .shard import RedisShard
@@ -84,7 +84,7 @@ class RedisChannelLayer(ChannelLayer):
                 f"lease is {lease!r} and heartbeat {heartbeat!r}; a lease outlasts two heartbeats"
             )
         self.prefix = prefix
-        self._pools = named_pools(hosts)
+        self._dialers = named_dialers(hosts)
         self._prefetch = check_count("prefetch", prefetch)
         self._inbox_capacity = check_count("inbox_capacity", inbox_capacity)
         self._heartbeat = check_seconds("heartbeat", heartbeat)
@@ -110,7 +110,9 @@ class RedisChannelLayer(ChannelLayer):
             group_kept=max(_GROUP_KEPT, self.group_expiry or 0),
             inbox_capacity=self._inbox_capacity,
         )
-        shards = [RedisShard(name, pool, keys, link_options) for name, pool in self._pools.items()]
+        shards = [
+            RedisShard(name, dialer, keys, link_options) for name, dialer in self._dialers.items()
+        ]
         return Engine(node, shards, self._engine_options(), time.monotonic, START)
 
     def _engine_options(self) -> EngineOptions:

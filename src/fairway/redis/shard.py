@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from redis.asyncio.connection import ConnectionPool
-
 from ..store import Reader
 from .connection import connect
+from .dialing import Dialer
 from .feed import RedisFeed
 from .keys import Keys
 from .link import RedisLink
@@ -17,17 +16,17 @@ from .options import LinkOptions
 class RedisShard:
     """How to reach one server, and what its name is. Holds no connection."""
 
-    def __init__(self, name: str, pool: ConnectionPool, keys: Keys, options: LinkOptions):
+    def __init__(self, name: str, dialer: Dialer, keys: Keys, options: LinkOptions):
         self.name = name
-        self._pool = pool
+        self._dialer = dialer
         self._keys = keys
         self._options = options
 
     async def open_link(self, lost: Callable[[], None]) -> RedisLink:
-        return RedisLink(await connect(self._pool, self.name, lost), self._keys, self._options)
+        return RedisLink(await connect(self._dialer, self.name, lost), self._keys, self._options)
 
     async def open_feed(self, reader: Reader, lost: Callable[[], None]) -> RedisFeed:
-        connection = await connect(self._pool, self.name, lost)
+        connection = await connect(self._dialer, self.name, lost)
         feed = RedisFeed(connection, self._keys.inbox(self._options.node), reader)
         try:
             await feed.begin()

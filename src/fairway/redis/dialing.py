@@ -1,0 +1,87 @@
+"""Opens connections to one server, each for the event loop that asks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, cast
+
+import redis.exceptions
+from redis.asyncio.connection import Connection, ConnectionPool
+from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
+from redis.backoff import NoBackoff
+
+from ..errors import StoreUnavailable
+
+#: Seconds until a connection that is being made is given up.
+PATIENCE = 10.0
+#: Seconds to wait for each step at a sentinel, before the next one is asked.
+_SENTINEL_PATIENCE = 2.0
+
+
+class Dialer(Protocol):
+    """Knows a server, and opens connections to it."""
+
+    async def dial(self) -> Connection:
+        """A connection that is connected; raises :class:`StoreUnavailable`."""
+
+
+class PlainDialer:
+    """A server whose address is known. The pool is used to make connections, and holds none."""
+
+    def __init__(self, name: str, pool: ConnectionPool):
+        self._name = name
+        self._pool = pool
+
+    async def dial(self) -> Connection:
+        connection = cast(Connection, self._pool.make_connection())
+        await _open(self._name, connection)
+        return connection
+
+
+class SentinelDialer:
+    """A server that sentinels name. They are asked anew for each connection, since what
+    redis-py keeps of a sentinel belongs to one event loop."""
+
+    def __init__(
+        self,
+        name: str,
+        master: str,
+        sentinels: Sequence[tuple[Any, ...]],
+        sentinel_arguments: Mapping[str, Any],
+        arguments: Mapping[str, Any],
+    ):
+        self._name = name
+        self._master = master
+        self._sentinels = sentinels
+        self._sentinel_arguments = {
+            "socket_connect_timeout": _SENTINEL_PATIENCE,
+            "socket_timeout": _SENTINEL_PATIENCE,
+            "retry": Retry(NoBackoff(), 0),
+            **sentinel_arguments,
+        }
+        self._arguments = arguments
+
+    async def dial(self) -> Connection:
+        sentinel = Sentinel(self._sentinels, sentinel_kwargs=dict(self._sentinel_arguments))
+        try:
+            pool = SentinelConnectionPool(self._master, sentinel, **self._arguments)
+            connection = cast(Connection, pool.make_connection())
+            await _open(self._name, connection)
+            return connection
+        finally:
+            await asyncio.gather(*[client.aclose() for client in sentinel.sentinels])
+
+
+async def _open(name: str, connection: Connection) -> None:
+    """Connect, or leave nothing behind."""
+    try:
+        await asyncio.wait_for(connection.connect(), PATIENCE)
+    except BaseException as error:
+        writer, connection._reader, connection._writer = connection._writer, None, None
+        if writer is not None:
+            writer.transport.abort()
+        if isinstance(error, (redis.exceptions.RedisError, OSError, asyncio.TimeoutError)):
+            raise StoreUnavailable(f"{name}: {error or 'no answer'}") from error
+        raise
