@@ -22,7 +22,7 @@ test: lint ## lint, then test on the oldest, the newest and the default Python h
 	@$(PYTHON) scripts/system_packages.py
 	@$(VENV) scripts/core_tests.py
 	$(SAY) "all tests on $$($(VENV) --version)"
-	@$(VENV) -m pytest
+	@$(VENV) -m pytest --numprocesses 2
 
 lint: dev-environment ## ruff, its formatter, and mypy --strict
 	$(SAY) "ruff check" && $(VENV) -m ruff check .

@@ -24,8 +24,8 @@ def main() -> None:
     for minor in minors:
         python = environment.ensure(say.ROOT / f".venv-3.{minor}", found[minor], "test-core")
         say.step(f"the core's tests on Python 3.{minor}")
-        command = [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", *TESTS]
-        failed = subprocess.run(command, cwd=say.ROOT).returncode
+        command = [str(python), "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider"]
+        failed = subprocess.run([*command, *TESTS], cwd=say.ROOT).returncode
         if failed:
             sys.exit(failed)
 
