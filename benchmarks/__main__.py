@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from . import dev_cases, memory_cases, redis_cases
+from . import dev_cases, memory_cases, redis_cases, redis_shape_cases
 from .case import Case
 from .results import Outcome, Report, describe_machine
 from .run import Effort, run
@@ -19,7 +19,12 @@ from .tables import show
 #: Columns where the tables go to a file or a pipe.
 _WIDE = 180
 
-CASES: list[Case] = [*memory_cases.CASES, *redis_cases.CASES, *dev_cases.CASES]
+CASES: list[Case] = [
+    *memory_cases.CASES,
+    *redis_cases.CASES,
+    *redis_shape_cases.CASES,
+    *dev_cases.CASES,
+]
 
 
 @click.command()

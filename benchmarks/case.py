@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
+from . import procedures
+from .server_use import Use, uses_of
 from .servers import program
 from .side import Side
 from .subjects import Program, Subject
@@ -33,6 +35,8 @@ class Metric:
     quotient: tuple[str, str] | None = None
     #: How ours is set beside a peer's, where that says anything.
     compared: Comparison = "ratio"
+    #: Whether the plot shows it; tables show all.
+    drawn: bool = True
 
     def best(self, figures: list[float]) -> float:
         """The best round: what disturbs a machine only ever makes a figure worse."""
@@ -42,22 +46,39 @@ class Metric:
 class Stage:
     """The processes in which one subject goes through one case, started as they are asked for."""
 
-    def __init__(self, subject: Subject, server: str, stack: ExitStack):
+    def __init__(self, subject: Subject, servers: Sequence[str], stack: ExitStack, settling: float):
         self.subject = subject
         #: Part of names, so that no case meets what another left behind.
         self.token = secrets.token_hex(4)
         self.channel = f"bench-{self.token}"
         self.group = f"bench-group-{self.token}"
-        self._server = server
+        #: Many channels, where one is too few; and processes, likewise.
+        self.channels: list[str] = []
+        self.receivers: list[Side] = []
+        self._servers = servers
         self._stack = stack
+        self._settling = settling
 
     @cached_property
     def sender(self) -> Side:
-        return self._side(plain=False)
+        return self.settled(1)[0]
 
     @cached_property
     def receiver(self) -> Side:
-        return self._side(plain=False)
+        return self.settled(1)[0]
+
+    def settled(self, count: int) -> list[Side]:
+        """New processes whose event loops have lived for long enough to be at their best."""
+        sides = [self._side(plain=False) for _ in range(count)]
+        for side in sides:
+            side.start(procedures.settle, self._settling)
+        for side in sides:
+            side.result()
+        return sides
+
+    def server_uses(self) -> list[Use]:
+        """What each server has used so far."""
+        return uses_of(self._servers)
 
     @cached_property
     def plain(self) -> Side:
@@ -72,7 +93,7 @@ class Stage:
         return self._stack.enter_context(program(self.subject.arguments))
 
     def _side(self, *, plain: bool) -> Side:
-        side = Side(self.subject.name, self._server, plain=plain)
+        side = Side(self.subject.name, self._servers, plain=plain)
         self._stack.callback(side.close)
         return side
 
@@ -95,3 +116,8 @@ class Case:
     fixed: bool = False
     ours_only: bool = False
     rounds: int | None = None
+    servers: int = 1
+    #: Whether no two layers may share a server, since they all work at once.
+    apart: bool = False
+    #: Where a family asks how a cost grows with something: how much there is of it here.
+    at: float | None = None

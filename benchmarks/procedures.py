@@ -6,6 +6,7 @@ Instants are of the machine's monotonic clock, which all processes share.
 from __future__ import annotations
 
 import asyncio
+import resource
 import threading
 import time
 from typing import Any
@@ -17,6 +18,19 @@ WARM = {"type": "warm"}
 GO = {"type": "go"}
 
 now = time.monotonic
+
+
+async def settle(here: Here, seconds: float) -> None:
+    """Have the layer connected, and known this event loop for some time."""
+    await here.layer.group_send("bench-nobody", WARM)
+    await asyncio.sleep(seconds)
+    await here.layer.group_send("bench-nobody", WARM)
+
+
+async def cpu_seconds(here: Here) -> float:
+    """What this process, with all its threads, has used of the processor."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
 
 
 # -- channels --------------------------------------------------------------------------
@@ -37,6 +51,44 @@ async def send(here: Here, channel: str, count: int, in_flight: int) -> float:
     start = now()
     await asyncio.gather(*(one_after_another(count // in_flight) for _ in range(in_flight)))
     return start
+
+
+async def send_over(here: Here, channels: list[str], count: int, in_flight: int) -> float:
+    """:func:`send` to many channels in turn."""
+
+    async def one_after_another(first: int) -> None:
+        for i in range(count // in_flight):
+            await here.layer.send(channels[(first + i) % len(channels)], MESSAGE)
+
+    start = now()
+    await asyncio.gather(*(one_after_another(i) for i in range(in_flight)))
+    return start
+
+
+async def receive_over(here: Here, channels: list[str], count: int) -> float:
+    """Receive ``count`` messages from these channels together; the instant after the last."""
+    left = count
+    over = asyncio.Event()
+
+    async def each(channel: str) -> None:
+        nonlocal left
+        while True:
+            await here.layer.receive(channel)
+            left -= 1
+            if not left:
+                over.set()
+
+    tasks = [asyncio.create_task(each(channel)) for channel in channels]
+    await over.wait()
+    end = now()
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    return end
+
+
+async def new_channels(here: Here, count: int) -> list[str]:
+    return [await here.layer.new_channel() for _ in range(count)]
 
 
 async def send_one(here: Here, channel: str, message: dict[str, Any]) -> None:
@@ -91,6 +143,13 @@ async def group_send(here: Here, group: str, count: int) -> float:
     return start
 
 
+async def timed_group_send(here: Here, group: str) -> tuple[float, float]:
+    """Send one message to the group; the instants before and after."""
+    start = now()
+    await here.layer.group_send(group, MESSAGE)
+    return start, now()
+
+
 async def receive_each(here: Here, group: str, count: int) -> float:
     """Have every member receive ``count`` messages; the instant after the last."""
     ends = await asyncio.gather(*(receive(here, channel, count) for channel in here.kept[group]))
@@ -102,7 +161,8 @@ async def await_one_each(here: Here, group: str) -> None:
     here.kept["waits"] = [
         asyncio.create_task(receive(here, channel, 1)) for channel in here.kept[group]
     ]
-    await asyncio.sleep(0.02)
+    # The slowest layer needs some 50 µs for a member before it waits.
+    await asyncio.sleep(0.02 + 0.00005 * len(here.kept["waits"]))
 
 
 async def last_of_them(here: Here) -> float:
@@ -132,6 +192,11 @@ async def discard_for_ever(here: Here, group: str) -> None:
             await here.layer.receive(channel)
 
     here.kept["discarding"] = [asyncio.create_task(discard(c)) for c in here.kept[group]]
+
+
+async def wait_for_ever(here: Here, channels: list[str]) -> None:
+    """Have somebody wait at each of these channels, in the background."""
+    here.kept["waiting"] = [asyncio.create_task(here.layer.receive(c)) for c in channels]
 
 
 # -- callers without an event loop -----------------------------------------------------

@@ -27,22 +27,22 @@ def two_process_cases(family: str, bars: dict[str, dict[str, float]]) -> list[Ca
         Case(
             f"{family}.specific", family,
             rate("specific", "process-specific channel, 100 in flight", "msg/s"),
-            _messages, prepare=_warm_specific, count=1000, quick=200,
+            messages, prepare=warm_specific, count=1000, quick=200,
         ),
         Case(
             f"{family}.normal", family,
             rate("normal", "normal channel, 100 in flight", "msg/s"),
-            _messages, prepare=_warm_up, count=1000, quick=200,
+            messages, prepare=warm_up, count=1000, quick=200,
         ),
         Case(
             f"{family}.fan-out-100", family,
             rate("fan-out-100", "fan-out to 100 members", "deliveries/s"),
-            _fan_out(100), prepare=_join(100), count=40, quick=2,
+            fan_out(100), prepare=join(100), count=40, quick=2,
         ),
         Case(
             f"{family}.fan-out-1000", family,
             rate("fan-out-1000", "fan-out to 1000 members", "deliveries/s"),
-            _fan_out(1000), prepare=_join(1000), count=4, quick=1,
+            fan_out(1000), prepare=join(1000), count=4, quick=1,
         ),
         Case(
             f"{family}.latency", family,
@@ -50,7 +50,7 @@ def two_process_cases(family: str, bars: dict[str, dict[str, float]]) -> list[Ca
                 Metric("p50", "one send to one receive, p50", "µs", "less", bar("latency:p50")),
                 Metric("p99", "one send to one receive, p99", "µs", "less", bar("latency:p99")),
             ),
-            _latency, prepare=_warm_specific, count=300, quick=20, fixed=True,
+            _latency, prepare=warm_specific, count=300, quick=20, fixed=True,
         ),
         Case(
             f"{family}.group-latency", family,
@@ -60,7 +60,7 @@ def two_process_cases(family: str, bars: dict[str, dict[str, float]]) -> list[Ca
                     bar("group-latency:p50"),
                 ),
             ),
-            _group_latency, prepare=_join(1000), count=30, quick=2, fixed=True,
+            _group_latency, prepare=join(1000), count=30, quick=2, fixed=True,
         ),
         Case(
             f"{family}.group-add", family,
@@ -97,12 +97,12 @@ def two_process_cases(family: str, bars: dict[str, dict[str, float]]) -> list[Ca
     ]  # fmt: skip
 
 
-def _warm_specific(stage: Stage) -> None:
+def warm_specific(stage: Stage) -> None:
     stage.channel = stage.receiver.call(procedures.new_channel)
-    _warm_up(stage)
+    warm_up(stage)
 
 
-def _warm_up(stage: Stage) -> None:
+def warm_up(stage: Stage) -> None:
     """Have both sides connected: a layer that publishes loses what comes before it listens."""
     stage.receiver.start(procedures.receive, stage.channel, 1)
     while stage.receiver.busy():
@@ -114,21 +114,21 @@ def _warm_up(stage: Stage) -> None:
     stage.receiver.result()
 
 
-def _messages(stage: Stage, count: int) -> Figures:
+def messages(stage: Stage, count: int) -> Figures:
     count = count // IN_FLIGHT * IN_FLIGHT
     stage.receiver.start(procedures.receive, stage.channel, count)
     start = stage.sender.call(procedures.send, stage.channel, count, IN_FLIGHT)
     return {"rate": count / (stage.receiver.result() - start)}
 
 
-def _join(members: int) -> Callable[[Stage], None]:
+def join(members: int) -> Callable[[Stage], None]:
     def prepare(stage: Stage) -> None:
         stage.receiver.call(procedures.join, stage.group, members)
 
     return prepare
 
 
-def _fan_out(members: int) -> Callable[[Stage, int], Figures]:
+def fan_out(members: int) -> Callable[[Stage, int], Figures]:
     def measure(stage: Stage, count: int) -> Figures:
         stage.receiver.start(procedures.receive_each, stage.group, count)
         start = stage.sender.call(procedures.group_send, stage.group, count)

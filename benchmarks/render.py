@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from .plots import draw
+from .plots import draw, draw_growth
 from .results import Report
 from .tables import markdown, title
 
@@ -32,7 +32,7 @@ def main(files: tuple[Path, ...], docs: Path) -> None:
         for family, rows in groupby(report.rows, key=lambda row: row.family):
             image = images / f"benchmarks-{family}.svg"
             listed = list(rows)
-            draw(listed, title(family), image)
+            (draw if listed[0].at is None else draw_growth)(listed, title(family), image)
             table = markdown(listed)
             picture = f"![{title(family)}](images/{image.name})"
             text = between_markers(text, family, f"{machine(report)}\n\n{table}\n\n{picture}")

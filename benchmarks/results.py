@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from .case import Case, Figures, Metric
+from .subjects import store_of
 
 _PACKAGES = [
     "fairway", "channels", "channels-redis", "channels-postgres", "redis", "hiredis", "asgiref",
@@ -44,6 +45,7 @@ class Outcome:
                     case=self.case.name, family=self.case.family, title=metric.title,
                     unit=metric.unit, better=metric.better, best=best, rounds=rounds,
                     bars=dict(metric.bars), compared=metric.compared,
+                    metric=metric.name, at=self.case.at, drawn=metric.drawn,
                 )
             )  # fmt: skip
         return rows
@@ -71,11 +73,14 @@ class Row:
     rounds: dict[str, list[float]]
     bars: dict[str, float]
     compared: str
+    metric: str = ""
+    at: float | None = None
+    drawn: bool = True
 
     @property
     def ours(self) -> str:
         """The subject that is compared with the others."""
-        return f"fairway.{self.family}"
+        return f"fairway.{store_of(self.family)}"
 
     def ratio(self, peer: str) -> float | None:
         """Ours as a multiple of a peer's; with no peer, our figure itself."""

@@ -10,12 +10,14 @@ from itertools import groupby
 
 from .case import Case, Figures, Stage
 from .results import Outcome
-from .servers import server_for
+from .servers import servers_for
 from .side import Failed
-from .subjects import Subject, of_family
+from .subjects import Subject, of_family, store_of
 
 #: A layer many times faster than expected gets at most this many times the operations.
 _MOST = 500
+#: Seconds after which our layer gives an event loop connections of its own, and some more.
+_SETTLING = 1.3
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,11 @@ class Effort:
     seconds: float = 1.0
     quick: bool = False
 
+    @property
+    def settling(self) -> float:
+        """Seconds that event loops live before anything is measured."""
+        return 0.0 if self.quick else _SETTLING
+
 
 def run(
     cases: Sequence[Case],
@@ -34,27 +41,35 @@ def run(
     only_subjects: Sequence[str] = (),
 ) -> Iterator[Outcome]:
     """Run the cases, those of a family beside each other on one server."""
-    for family, group in groupby(cases, key=lambda case: case.family):
+    for family, grouped in groupby(cases, key=lambda case: case.family):
+        group = list(grouped)
         subjects = [s for s in of_family(family) if not only_subjects or s.name in only_subjects]
         for subject in list(subjects):
             if reason := subject.missing():
                 say(f"{subject.name} is left out: {reason}")
                 subjects.remove(subject)
-        with server_for(family) as server:
+        most = max(case.servers * (len(subjects) if case.apart else 1) for case in group)
+        with servers_for(store_of(family), most) as servers:
             for case in group:
-                yield _run_case(case, subjects, server, effort, say)
+                yield _run_case(case, subjects, servers, effort, say)
 
 
 def _run_case(
-    case: Case, subjects: list[Subject], server: str, effort: Effort, say: Callable[[str], None]
+    case: Case,
+    subjects: list[Subject],
+    servers: Sequence[str],
+    effort: Effort,
+    say: Callable[[str], None],
 ) -> Outcome:
     outcome = Outcome(case)
     with ExitStack() as stack:
-        runners = [
-            _Runner(case, Stage(subject, server, stack), effort)
-            for subject in subjects
-            if subject.ours or not case.ours_only
-        ]
+        runners = []
+        for subject in subjects:
+            if subject.ours or not case.ours_only:
+                first = len(runners) * case.servers if case.apart else 0
+                of_subject = servers[first : first + case.servers]
+                stage = Stage(subject, of_subject, stack, effort.settling)
+                runners.append(_Runner(case, stage, effort))
         rounds = 1 if effort.quick else case.rounds or effort.rounds
         for number in range(rounds + 1):  # the first one prepares
             for runner in list(runners):

@@ -9,20 +9,18 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 #: Seconds a server may take to start.
 _PATIENCE = 20
 
 
 @contextmanager
-def server_for(family: str) -> Iterator[str]:
-    """The address of a fresh server for a family of layers; empty where none is needed."""
-    if family == "redis":
-        with redis_server() as address:
-            yield address
-    else:
-        yield ""
+def servers_for(store: str, count: int) -> Iterator[list[str]]:
+    """The addresses of ``count`` fresh servers of a store; none where it needs none."""
+    with ExitStack() as stack:
+        needed = count if store == "redis" else 0
+        yield [stack.enter_context(redis_server()) for _ in range(needed)]
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -34,12 +34,12 @@ class Side:
     event loop, and with ``plain=True`` a function runs in a main thread that has none.
     """
 
-    def __init__(self, subject: str, server: str, *, plain: bool = False):
+    def __init__(self, subject: str, servers: Sequence[str], *, plain: bool = False):
         self.subject = subject
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         serve = serve_plain if plain else serve_loop
-        self._process = context.Process(target=serve, args=(theirs, subject, server), daemon=True)
+        self._process = context.Process(target=serve, args=(theirs, subject, servers), daemon=True)
         self._process.start()
         theirs.close()
 
@@ -75,9 +75,9 @@ class Side:
         self._process.join()
 
 
-def serve_plain(pipe: Connection, subject: str, server: str) -> None:
+def serve_plain(pipe: Connection, subject: str, servers: Sequence[str]) -> None:
     """The life of a process without an event loop."""
-    here = Here(LAYERS[subject].make(server))
+    here = Here(LAYERS[subject].make(servers))
     while (task := _next(pipe)) is not None:
         procedure, arguments = task
         try:
@@ -87,13 +87,13 @@ def serve_plain(pipe: Connection, subject: str, server: str) -> None:
         pipe.send(answer)
 
 
-def serve_loop(pipe: Connection, subject: str, server: str) -> None:
+def serve_loop(pipe: Connection, subject: str, servers: Sequence[str]) -> None:
     """The life of a process with one."""
-    asyncio.run(_serve(pipe, subject, server))
+    asyncio.run(_serve(pipe, subject, servers))
 
 
-async def _serve(pipe: Connection, subject: str, server: str) -> None:
-    here = Here(LAYERS[subject].make(server))
+async def _serve(pipe: Connection, subject: str, servers: Sequence[str]) -> None:
+    here = Here(LAYERS[subject].make(servers))
     while (task := await asyncio.to_thread(_next, pipe)) is not None:
         procedure, arguments = task
         try:

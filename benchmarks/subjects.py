@@ -5,7 +5,7 @@ A new layer needs one entry here; the cases of its family then run with it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.util import find_spec
@@ -19,7 +19,8 @@ PLENTY = 1_000_000
 class Layer:
     """A layer: its class by dotted path, and the configuration it is measured with.
 
-    ``{server}`` in a value of ``config`` stands for the address of the family's server.
+    ``{server}`` in a value of ``config`` stands for the address of the store's server;
+    a value that is ``{servers}`` for the list of all, where a case has several.
     """
 
     name: str
@@ -28,10 +29,10 @@ class Layer:
     ours: bool
     config: Mapping[str, Any] = field(default_factory=dict)
 
-    def make(self, server: str) -> Any:
+    def make(self, servers: Sequence[str]) -> Any:
         """A layer object, for the process that calls this."""
         module, _, name = self.path.rpartition(".")
-        return getattr(import_module(module), name)(**_filled(self.config, server))
+        return getattr(import_module(module), name)(**_filled(self.config, servers))
 
     def missing(self) -> str | None:
         """Why it can't be measured here, if it can't."""
@@ -58,17 +59,19 @@ class Program:
         return None if find_spec(module) else f"there is no module {module}"
 
 
-def _filled(value: Any, server: str) -> Any:
+def _filled(value: Any, servers: Sequence[str]) -> Any:
+    if value == "{servers}":
+        return list(servers)
     if isinstance(value, str):
-        return value.replace("{server}", server)
+        return value.replace("{server}", servers[0] if servers else "")
     if isinstance(value, Mapping):
-        return {key: _filled(item, server) for key, item in value.items()}
+        return {key: _filled(item, servers) for key, item in value.items()}
     if isinstance(value, list):
-        return [_filled(item, server) for item in value]
+        return [_filled(item, servers) for item in value]
     return value
 
 
-_REDIS = {"hosts": ["{server}"], "capacity": PLENTY}
+_REDIS = {"hosts": "{servers}", "capacity": PLENTY}
 
 _LAYERS = [
     Layer(
@@ -105,7 +108,12 @@ _PROGRAMS = [
 Subject = Layer | Program
 
 
+def store_of(family: str) -> str:
+    """What the layers of a family of cases work on: ``redis-idle`` is of ``redis``."""
+    return family.partition("-")[0]
+
+
 def of_family(family: str) -> list[Subject]:
-    """The subjects of a family; ours comes first."""
+    """The subjects of a family of cases; ours comes first."""
     subjects: list[Subject] = [*_LAYERS, *_PROGRAMS]
-    return [subject for subject in subjects if subject.family == family]
+    return [subject for subject in subjects if subject.family == store_of(family)]

@@ -12,6 +12,11 @@ from .results import Row
 _TITLES = {
     "memory": "In memory, one process",
     "redis": "On Redis, two processes",
+    "redis-cost": "What a message costs on Redis",
+    "redis-idle": "What a waiting process costs on Redis",
+    "redis-members": "group_send on Redis, as members in one process grow",
+    "redis-processes": "group_send on Redis, as processes with one member each grow",
+    "redis-shards": "Messages over several Redis servers, 400 in flight",
     "database": "On PostgreSQL, two processes",
     "dev": "fairway dev beside uvicorn, one application, one client",
 }
@@ -23,7 +28,10 @@ def title(family: str) -> str:
 
 
 def cells(rows: Sequence[Row]) -> list[list[str]]:
-    """A family's table: a heading and a line for each row."""
+    """A family's table: a heading and a line for each row, those of one growth together."""
+    if rows[0].at is not None:
+        metrics = list(dict.fromkeys(row.metric for row in rows))
+        rows = sorted(rows, key=lambda row: metrics.index(row.metric))
     subjects = list(dict.fromkeys(subject for row in rows for subject in row.best))
     ours = rows[0].ours
     peers = [subject for subject in subjects if subject != ours]
