@@ -24,7 +24,7 @@ ROWS = [
     {"engine"},
     {"layer", "blocking"},  # a layer hands out its blocking face
     {"memory", "redis", "database"},
-    {"conformance"},
+    {"conformance", "metrics"},
     {"routing", "server", "worker"},
     {"hosting"},
     {"dev"},
@@ -39,7 +39,15 @@ HOMES = {"django": {"django", "database"}, "redis": {"redis"}}
 
 # What `pip install fairway` brings, and the parts that need an extra.
 DEPENDENCIES = {"click", "ormsgpack"}
-NEED_AN_EXTRA = {"crypto", "redis", "database", "django", "demo", "conformance/pytest_plugin"}
+NEED_AN_EXTRA = {
+    "crypto",
+    "redis",
+    "database",
+    "django",
+    "demo",
+    "metrics",
+    "conformance/pytest_plugin",
+}
 
 every_module = pytest.mark.parametrize("module", MODULES, ids=str)
 
