@@ -140,3 +140,28 @@ async def test_script_flush(
     assert len(missing) <= await drops(make_layer(own_server)), by_channel(missing)
     fates = traffic.ledger.fates()
     assert set(fates) <= {"stored", "channel full"}
+
+
+def reads(server: RedisServer) -> bool:
+    return any(client["cmd"] == "xreadgroup" for client in server.connections())
+
+
+async def test_an_inbox_that_went_back_in_time(
+    make_layer: MakeLayer, own_server: RedisServer
+) -> None:
+    """A replica that lacks the last entries took over, and its clock is an hour behind."""
+    layer, other = make_layer(own_server), make_layer(own_server)
+    channel = await layer.new_channel()
+    await other.send(channel, {"n": 1})
+    assert await layer.receive(channel) == {"n": 1}
+    inbox, admin = f"{{asgi}}:i:{layer.node}", own_server.admin
+    in_an_hour = (admin.time()[0] + 3600) * 1000
+    body = layer._codec.encode({"n": 2})
+    admin.execute_command("XADD", inbox, in_an_hour, channel, body)
+    assert await layer.receive(channel) == {"n": 2}
+    await until(lambda: admin.xlen(inbox) == 0, "not trimmed")
+    admin.execute_command("XSETID", inbox, in_an_hour - 3_600_000)
+    own_server.cut_connections()
+    await until(lambda: reads(own_server), "the inbox is not read again")
+    await make_layer(own_server).send(channel, {"n": 3})
+    assert await asyncio.wait_for(layer.receive(channel), 10) == {"n": 3}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Protocol
@@ -78,6 +77,7 @@ class Delivery:
         """Put what one entry carries into the channels it is for."""
         waiters: list[Waiter] = []
         later: list[Callable[[], None]] = []
+        dealt: dict[str, int] = {}
         now = self._mailbox.clock()
         with self._mailbox.lock:
             deadline = self._deadline(sent_ms, now)
@@ -92,14 +92,16 @@ class Delivery:
                     waiters.extend(self._put_for_group(name, (deadline, value, None), now, later))
                 elif kind == NORMAL:
                     waiters.extend(self._put_normal(name, value, now))
+                    dealt[name] = dealt.get(name, 0) + 1
                 else:
-                    later.append(self._control(kind, name, value))
-        self._announce(fields)
+                    later.append(partial(self._control, kind, name, value))
+        for channel, count in dealt.items():
+            self._events.dealt(channel, self.shard, count)
         self._mailbox.wake(waiters)
-        for action in later:
-            action()
         if self._mailbox.inbox.drops:
             self._mailbox.report_drops()
+        for action in later:
+            action()
 
     def _deadline(self, sent_ms: int, now: float) -> float:
         if math.isnan(self.clock_offset):
@@ -124,17 +126,13 @@ class Delivery:
         later.extend(partial(self._events.filled, address.name) for address in full)
         return waiters
 
-    def _announce(self, fields: Sequence[tuple[bytes, bytes]]) -> None:
-        parsed = (parse_field(field) for field, _ in fields if field[:1] == b">")
-        for channel, count in Counter(name for _, name in parsed).items():
-            self._events.dealt(channel, self.shard, count)
-
-    def _control(self, kind: str, name: str, value: bytes) -> Callable[[], None]:
+    def _control(self, kind: str, name: str, value: bytes) -> None:
         if kind == FLUSH:
-            return self._events.flushed
-        if kind == ECHO:
-            return partial(self._events.echoed, name)
-        if kind == JOIN:
+            self._events.flushed()
+        elif kind == ECHO:
+            self._events.echoed(name)
+        elif kind == JOIN:
             lasts, _, channel = value.decode().partition("|")
-            return lambda: self._events.join(name, channel, float(lasts))
-        return lambda: self._events.leave(name, value.decode())
+            self._events.join(name, channel, float(lasts))
+        else:
+            self._events.leave(name, value.decode())

@@ -22,6 +22,9 @@ _COUNT = 200
 #: Milliseconds a read waits at the server: a live line is never silent for longer.
 _BLOCK = 4000
 
+#: Milliseconds that an inbox is kept if no heartbeat follows.
+_KEPT_MS = 3_600_000
+
 #: The beginning of a stream.
 START = b"0-0"
 
@@ -43,9 +46,11 @@ class RedisFeed:
     async def begin(self) -> None:
         """Read what came since the cursor, then go on reading as it comes."""
         if await self._group_exists():
+            await self._follow_back()
             await self._catch_up()
         else:
             await self._connection.ask("XGROUP", "CREATE", self._inbox, "node", "0-0", "MKSTREAM")
+            await self._connection.ask("PEXPIRE", self._inbox, _KEPT_MS)
             if self._reader.cursor != START:
                 self._reader.cursor = START
                 self._reader.lost_data()
@@ -65,6 +70,13 @@ class RedisFeed:
                 return False
             raise
         return True
+
+    async def _follow_back(self) -> None:
+        """A replica that took over may lack what we read last, and its clock be behind."""
+        info = await self._connection.ask("XINFO", "STREAM", self._inbox)
+        last: bytes = dict(zip(info[::2], info[1::2], strict=True))[b"last-generated-id"]
+        if _key(last) < _key(self._reader.cursor):
+            self._reader.cursor = last
 
     async def _catch_up(self) -> None:
         while True:

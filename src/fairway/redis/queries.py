@@ -12,8 +12,7 @@ from .connection import Argument, RedisConnection
 from .keys import Keys
 from .options import LinkOptions
 
-#: How long an inbox outlives the last heartbeat of its node, and an idle channel its figures.
-_INBOX_KEPT_MS = 3_600_000
+#: How long an idle channel's figures are kept.
 _FIGURES_KEPT_MS = 86_400_000
 
 _CAUSES = ("expired", "over_capacity", "reader_died", "undecodable")
@@ -55,7 +54,7 @@ class RedisQueries:
         known, now_ms, dead, due = await self._script(
             "heartbeat",
             [keys.nodes, *keys.node_keys(options.node), keys.stats, keys.known],
-            [options.node, options.lease_ms, _INBOX_KEPT_MS, of_groups, *_pairs(news)],
+            [options.node, options.lease_ms, of_groups, *_pairs(news)],
         )
         return bool(known), now_ms, _texts(dead), _texts(due)
 

@@ -14,6 +14,8 @@ for i = 6, #ARGV, 3 do
   elseif turn == '' then
     redis.call('XADD', KEYS[6], '*', '+' .. group, ARGV[i + 2])
     redis.call('HINCRBY', KEYS[7], '+' .. group, 1)
+    redis.call('PEXPIRE', KEYS[6], KEPT)
+    redis.call('PEXPIRE', KEYS[7], KEPT)
   end
 end
 -- A node stands in a group by the turn of its last join, so that a departure which is

@@ -10,11 +10,15 @@ local function go_on_without_memory(hash)
   redis.call('HDEL', hash, '')
 end
 
+-- Keys of a node outlive its last sign of life by this long (ms), should nobody bury it.
+local KEPT = 3600000
+
 -- A stream entry takes many fields; Lua passes at most some thousands of arguments.
 local function add_entry(inbox, fields)
   for first = 1, #fields, 2000 do
     redis.call('XADD', inbox, '*', unpack(fields, first, math.min(first + 1999, #fields)))
   end
+  redis.call('PEXPIRE', inbox, KEPT)
 end
 
 local function count(stats, field, n)
@@ -56,11 +60,16 @@ local function overdue(nodes, known, stats, lease, now)
   return dead, redis.call('ZRANGEBYSCORE', known, '-inf', now, 'LIMIT', 0, 64)
 end
 
+-- When a queued message was sent (ms); bytes that hold no time are of no use to anybody.
+local function sent_at(value)
+  return #value >= 8 and struct.unpack('>I8', value) or 0
+end
+
 -- The messages at the head of a normal channel's queue that nobody may read any more.
 local function expire_queue(queue, stats, cutoff)
   local gone = 0
   local head = redis.call('LINDEX', queue, 0)
-  while head and struct.unpack('>I8', head) <= cutoff do
+  while head and sent_at(head) <= cutoff do
     redis.call('LPOP', queue)
     gone = gone + 1
     head = redis.call('LINDEX', queue, 0)
@@ -96,6 +105,8 @@ local function deal(keys, channel, inboxes, now)
       add_entry(inboxes[node].inbox, fields)
       redis.call('HINCRBY', inboxes[node].counts, '>' .. channel, n)
       redis.call('HINCRBY', keys.unread, channel, n)
+      redis.call('PEXPIRE', inboxes[node].counts, KEPT)
+      redis.call('PEXPIRE', keys.unread, KEPT)
       if credit > n then
         redis.call('ZADD', keys.want, credit - n, node)
       else

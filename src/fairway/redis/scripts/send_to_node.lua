@@ -46,6 +46,7 @@ if not lease then purge() end
 local fields, refused, any = add()
 if #fields > 0 then
   add_entry(inbox, fields)
+  redis.call('PEXPIRE', counts, KEPT)
   count(stats, 'm:!' .. ARGV[1], #fields / 2)
 end
 if not lease then

@@ -8,7 +8,7 @@ for i = 3, #ARGV do
   expire_queue(queue, KEYS[1], now - expiry)
   local head = redis.call('LINDEX', queue, 0)
   if head then
-    redis.call('ZADD', KEYS[2], struct.unpack('>I8', head) + expiry, channel)
+    redis.call('ZADD', KEYS[2], sent_at(head) + expiry, channel)
   else
     redis.call('ZADD', KEYS[2], now + kept, channel)
   end
