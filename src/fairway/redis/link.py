@@ -54,7 +54,11 @@ class RedisLink:
         for group, memberships in batch.memberships.items():
             calls.extend(self._memberships(group, memberships))
         for node, by_name in batch.to_nodes.items():
-            calls.extend(self._to_node(node, part) for part in _parts(by_name))
+            if len(by_name) == 1:
+                (sends,) = by_name.values()
+                calls.extend(self._to_one(node, part) for part in _chunks(sends))
+            else:
+                calls.extend(self._to_node(node, part) for part in _parts(by_name))
         for (channel, _), sends in batch.to_channels.items():
             calls.extend(self._to_channel(channel, part) for part in _chunks(sends))
         for group, messages in batch.to_groups.items():
@@ -67,6 +71,31 @@ class RedisLink:
             self._ask(query)
 
     # -- sending --------------------------------------------------------------------
+
+    def _to_one(self, node: str, sends: list[Send]) -> tuple[tuple[Argument, ...], OnReply]:
+        """All for one channel: a short cut for nodes that are known."""
+        keys, first = self._keys, sends[0]
+
+        def on_reply(reply: Any) -> None:
+            if reply is None:
+                for send in sends:
+                    send.done(None, None)
+            elif (error := _error(reply)) is not None:
+                _all_failed([sends], error)
+            elif reply >= 0:
+                _tell_sends(sends, len(sends) - reply)
+            else:
+                self._connection.send([self._to_node(node, {first.address.name: sends})])
+
+        return self._connection.script(
+            "send_one",
+            (keys.inbox(node), keys.counts(node), keys.stats, keys.nodes),
+            [
+                node, self._options.inbox_capacity, first.address.name, first.capacity,
+                len(sends), *[send.body for send in sends],
+            ],
+            on_reply,
+        )  # fmt: skip
 
     def _to_node(
         self, node: str, by_name: dict[str, list[Send]]

@@ -17,7 +17,7 @@ class Script:
 
 @lru_cache(maxsize=1)
 def load_scripts() -> dict[str, Script]:
-    """All scripts by file name; each stands behind the functions of ``lib.lua``."""
+    """All scripts by file name, each behind ``lib.lua`` unless it says that it stands alone."""
     folder = files(__package__).joinpath("scripts")
     texts = {
         entry.name.removesuffix(".lua"): entry.read_text()
@@ -25,4 +25,7 @@ def load_scripts() -> dict[str, Script]:
         if entry.name.endswith(".lua")
     }
     lib = texts.pop("lib")
-    return {name: Script(lib + text) for name, text in texts.items()}
+    return {
+        name: Script(text if text.startswith("-- (alone)") else lib + text)
+        for name, text in texts.items()
+    }

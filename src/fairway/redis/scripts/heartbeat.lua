@@ -9,11 +9,8 @@ local now = now_ms()
 go_on_without_memory(KEYS[3])
 local known = lives(KEYS[1], node, now) and 1 or 0
 redis.call('ZADD', KEYS[1], now + lease, node)
-if of_groups > 0 then
-  redis.call('HSET', KEYS[3], '@', of_groups)
-else
-  redis.call('HDEL', KEYS[3], '@')
-end
+-- Always there, so that the key keeps its expiry when the last message was handed over.
+redis.call('HSET', KEYS[3], '@', of_groups)
 for i = 1, 3 do redis.call('PEXPIRE', KEYS[i], KEPT) end
 for i = 4, #ARGV, 2 do count(KEYS[4], 'd:' .. ARGV[i], tonumber(ARGV[i + 1])) end
 local dead, due = overdue(KEYS[1], KEYS[5], KEYS[4], lease, now)

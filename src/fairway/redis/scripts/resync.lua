@@ -22,5 +22,6 @@ for _, entry in ipairs(redis.call('XRANGE', KEYS[1], '(' .. ARGV[1], '+')) do
     if mark ~= '@' and mark ~= '-' and mark ~= '*' then add(entry[2][k], 1) end
   end
 end
+redis.call('HSET', KEYS[2], '@', 0)
 redis.call('PEXPIRE', KEYS[2], KEPT)
 redis.call('PEXPIRE', KEYS[3], KEPT)
