@@ -18,6 +18,8 @@ DATABASES = {
     "default": {"ENGINE": "django.db.backends.dummy"},
     **json.loads(os.environ.get("FAIRWAY_DATABASES", "{}")),
 }
-INSTALLED_APPS = ["fairway.django"]
+# The peer has models of its own.
+PEER = "channels_postgres"
+INSTALLED_APPS = ["fairway.django", *([PEER] if find_spec(PEER) else [])]
 SECRET_KEY = "only for tests"
 USE_TZ = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
@@ -17,6 +17,9 @@ from .faults import Broken, Conflict, Refused
 from .features import Features, features_of
 from .place import OpenFile, settings_for
 from .statements import Call, Statements
+
+if TYPE_CHECKING:
+    from .postgres import Wire
 
 
 class Connection:
@@ -34,6 +37,9 @@ class Connection:
         self._wrapper = load_backend(settings["ENGINE"]).DatabaseWrapper(settings, alias)
         self._raw: Any = None
         self._file: OpenFile | None = None
+        self._wire: Wire | None = None
+        #: Whether the session is ours alone: no pooler stands between.
+        self.direct = True
         with self._errors():
             # Not `connect`, which asks questions that only the application has.
             parameters = self._wrapper.get_connection_params()
@@ -58,8 +64,8 @@ class Connection:
             self._check_place()
         rendered = [self.statements.render(call) for call in calls]
         with self._errors():
-            if self.features.together and len(rendered) > 1:
-                return self._together(rendered)
+            if self._wire is not None:
+                return self._wire.run(rendered)
             return [self._one(text, values) for text, values in rendered]
 
     def execute(self, text: str) -> None:
@@ -78,25 +84,12 @@ class Connection:
             self._raw.close()
 
     def _one(self, text: str, values: Sequence[Any]) -> Any:
+        if self._wire is not None:
+            return self._wire.run([(text, values)])[0]
         cursor = self._raw.cursor()
         try:
             cursor.execute(text, values) if values else cursor.execute(text)
             return cursor.fetchall() if cursor.description else cursor.rowcount
-        finally:
-            cursor.close()
-
-    def _together(self, rendered: Sequence[tuple[str, list[Any]]]) -> list[Any]:
-        cursor = self._raw.cursor()
-        try:
-            cursor.execute(
-                "; ".join(text for text, _ in rendered),
-                [value for _, values in rendered for value in values],
-            )
-            answers = []
-            for _ in rendered:
-                answers.append(cursor.fetchall() if cursor.description else cursor.rowcount)
-                cursor.nextset()
-            return answers
         finally:
             cursor.close()
 
@@ -117,6 +110,12 @@ class Connection:
         except (Broken, Refused):
             return False
         return True
+
+    def check(self) -> None:
+        """Raise :class:`Broken` where the connection broke while nobody used it."""
+        if self._wire is not None:
+            with self._errors():
+                self._wire.check()
 
     def _check_place(self) -> None:
         """A deleted SQLite file lives on unseen by others: leave it."""
@@ -139,14 +138,24 @@ class Connection:
             self._raw.autocommit(True)
         else:
             self._raw.autocommit = True
-            self._wrapper.ensure_role()
+            self._wire = self._make_wire()
+            if role := self._wrapper.settings_dict["OPTIONS"].get("assume_role"):
+                self._one("SET ROLE %s", [role])
         self._check_version()
-        for text in self.features.session:
+        if self._wire is not None:
+            self.direct = self._wire.prepares = self._wire.direct
+        # What is set in a session behind a pooler would stay for others.
+        for text in self.features.session if self.direct else ():
             self._one(text, [])
 
-    def _check_version(self) -> None:
-        if self.features.vendor == "postgresql" and not hasattr(self._raw, "pgconn"):
+    def _make_wire(self) -> Wire:
+        if not hasattr(self._raw, "pgconn"):
             raise Refused(f"{self._title} uses psycopg2; the layer needs psycopg 3")
+        from .postgres import Wire
+
+        return Wire(self._raw)
+
+    def _check_version(self) -> None:
         title, oldest = self.features.title, self.features.oldest
         ((text,),) = self._one(self.features.version, [])
         if "MariaDB" in text:

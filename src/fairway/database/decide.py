@@ -24,6 +24,8 @@ def needs_of(batch: Batch, own: str) -> Needs:
     needs.groups.update(batch.to_groups)
     needs.channels.update(channel for channel, _ in batch.to_channels)
     needs.channels.update(want.channel for want in batch.wants)
+    for want in batch.wants:
+        needs.credits[want.channel] += want.credit
     needs.channels.update(release.channel for release in batch.releases)
     needs.fields.update(NORMAL + channel for channel in needs.channels)
     needs.fields.update(count_field(name) for name in batch.acks)

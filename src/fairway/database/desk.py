@@ -21,6 +21,7 @@ from .faults import Broken, Refused
 from .link import DatabaseLink
 from .options import LinkOptions
 from .queries import DatabaseQueries, _deal_all
+from .quick import quick_calls, quick_outcomes
 from .state import Needs, State
 from .transaction import Transactions
 
@@ -159,6 +160,8 @@ class Desk:
             _widen(needs, needs_of(batch, self._options.node))
         if needs == Needs():
             return [[] for _ in jobs]
+        if self._quickly([batch for _, batch in jobs]):
+            return [quick_outcomes(batch) for _, batch in jobs]
 
         def decide(state: State) -> tuple[list[list[Outcome]], bool, set[str]]:
             outcomes = []
@@ -175,6 +178,26 @@ class Desk:
         if own:
             self._wake_own()
         return outcomes
+
+    def _quickly(self, batches: list[Batch]) -> bool:
+        """Carry batches out in one round trip, if that is possible."""
+        transactions = self._connected()
+        connection = transactions.connection
+        if not connection.features.together:
+            return False
+        calls = quick_calls(batches, self._options, connection.features.row_bytes, self._wake)
+        if calls is None:
+            return False
+        connection.check()
+        try:
+            transactions.patiently(lambda: connection.run(*calls))
+        except Broken as error:
+            raise OutcomeUnknown(f"the connection broke while a call was under way: {error}") from (
+                error
+            )
+        except Refused:
+            return False  # no room, perhaps: see
+        return True
 
     def _answer(self, link: DatabaseLink, query: Query[Any]) -> None:
         def ask() -> Any:
@@ -228,3 +251,4 @@ def _widen(needs: Needs, more: Needs) -> None:
     needs.channels |= more.channels
     needs.groups |= more.groups
     needs.fields |= more.fields
+    needs.credits += more.credits

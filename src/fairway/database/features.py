@@ -80,7 +80,7 @@ class PostgreSQL(Features):
 
     def fate(self, error: Exception, connection: Any) -> Fate:
         state = getattr(error, "sqlstate", None) or ""
-        if state in ("40001", "40P01", "55P03"):
+        if state in ("40001", "40P01", "55P03", "0A000"):
             return "conflict"
         if connection is None or connection.closed or state in ("42P01", "25P03") or not state:
             return "broken"
@@ -151,7 +151,12 @@ _POSTGRESQL = PostgreSQL(
         "ALTER TABLE {queue} ALTER COLUMN body SET STORAGE EXTERNAL",
     ],
     # A client that freezes within a transaction must not hold others up for long.
-    session=["SET idle_in_transaction_session_timeout = '10s'"],
+    session=[
+        "SET idle_in_transaction_session_timeout = '10s'",
+        # Plans are made once, when the tables may be empty; they won't stay so.
+        "SET plan_cache_mode = force_generic_plan",
+        "SET enable_seqscan = off",
+    ],
     together=True,
     notifies=True,
     row_bytes=7_000,

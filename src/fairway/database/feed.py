@@ -25,6 +25,7 @@ from .entries import Pairs, in_order, unpacked
 from .faults import Refused
 from .options import LinkOptions
 from .queries import Cursor
+from .statements import Call
 from .transaction import Transactions
 from .waking import Listening, Looking, Polling, Waking
 
@@ -33,8 +34,8 @@ logger = logging.getLogger("fairway.database")
 #: Rows per fetch, and fetches that may wait for their delivery.
 _ROWS = 100
 _AHEAD = 2
-#: Seconds that a notification of our own may take.
-_PROBE = 1.0
+#: Delivered rows that may stand until a fetch deletes them; in quiet times they go sooner.
+_KEPT = 50
 
 Entry = tuple[int, int, Pairs]
 
@@ -59,7 +60,7 @@ class DatabaseFeed:
         self._on_pooler = on_pooler
         self._loop = asyncio.get_running_loop()
         self._closed = False
-        self._waking: Waking | None = None
+        self._waking: Waking | None = None  # the thread's, once it is connected
         self._ahead = threading.Semaphore(_AHEAD)
         self._cursor: Cursor = reader.cursor
         self._dropped: int = 0
@@ -90,12 +91,14 @@ class DatabaseFeed:
         try:
             connection = self._open()
             self._transactions = Transactions(connection, self._options, self._wake)
-            self._waking = self._way_of_waking(connection)
+            waking = self._waking = self._way_of_waking(connection)
             self._fetch_all()
             _settle(self._begun, None)
             while not self._closed:
-                self._waking.wait(self._options.heartbeat)
-                self._fetch_all()
+                woken = waking.wait(self._options.heartbeat)
+                if not woken:
+                    self._transactions.patiently(self._drop_read)
+                self._fetch_all(woken)
         except Exception as error:
             if not isinstance(error, StoreUnavailable):
                 logger.exception("the reader of node %s met an unknown error", self._options.node)
@@ -113,55 +116,64 @@ class DatabaseFeed:
         if connection.features.vendor == "sqlite":
             return Looking(connection)
         if connection.features.notifies:
-            name = self._wake(self._options.node)
-            listening = Listening(connection, name)
-            if listening.hears(lambda: connection.run(("notify", name)), _PROBE):
-                return listening
-            listening.close()
+            if connection.direct:
+                return Listening(connection, self._wake(self._options.node))
             self._on_pooler()
         return Polling()
 
-    def _fetch_all(self) -> None:
-        while not self._closed and self._transactions.patiently(self._fetch):
-            pass
+    def _fetch_all(self, surely: bool = False) -> None:
+        """Fetch until nothing is left. Where ``surely`` is false, have a cheap look first."""
+        attempt = self._fetch if surely else self._look
+        while not self._closed and self._transactions.patiently(attempt):
+            attempt = self._fetch
+
+    def _look(self) -> bool:
+        """Whether something is to be fetched."""
+        (rows,) = self._transactions.connection.run(("reading", self._options.node))
+        return self._meet(rows) > self._cursor[1]
+
+    def _drop_read(self) -> None:
+        """Delete what was delivered."""
+        delivered = self._reader.cursor[1]
+        if delivered > self._dropped:
+            own = self._options.node
+            self._transactions.connection.run(("drop_read", own, delivered))
+            self._dropped = delivered
 
     def _fetch(self) -> bool:
         """Whether there may be more."""
         run, own = self._transactions.connection.run, self._options.node
-        if not self._anything():
-            return False
-        self._ahead.acquire()
+        calls: list[Call] = [("begin",)]
         delivered = self._reader.cursor[1]
-        calls: list[tuple[Any, ...]] = [("begin",), ("mark_read", own)]
-        if delivered > self._dropped:
+        if delivered - self._dropped >= _KEPT:
             calls.append(("drop_read", own, delivered))
-        read = [("reading", own), ("inbox_next", own, self._cursor[1], _ROWS), ("commit",)]
-        try:
-            *_, rows, _ = run(*calls, *read)
-        except BaseException:
-            self._ahead.release()
-            raise
-        self._dropped = delivered
-        entries = [(id, sent, unpacked(bytes(body))) for id, sent, body in rows]
-        if rows:
-            self._cursor = (self._cursor[0], rows[-1][0])
-        self._post(self._deliver, self._cursor[0], entries)
-        return len(rows) == _ROWS
-
-    def _anything(self) -> bool:
-        """Whether entries wait; and whether the inbox is still the one we knew."""
-        (rows,) = self._transactions.connection.run(("reading", self._options.node))
-        born, last_id, _ = rows[0] if rows else (0, 0, 0)
-        if born != self._cursor[0]:
-            self._ahead.acquire()
-            former, self._cursor = self._cursor, (born, born)
-            self._dropped = born
-            self._post(self._found_another, self._cursor, former[0] != 0)
-        if last_id <= self._cursor[1]:
+            self._dropped = delivered
+        if self._transactions.connection.features.together:
+            calls.append(("mark_reading", own))
+        else:
+            calls += [("mark_read", own), ("reading", own)]
+        calls += [("inbox_next", own, self._cursor[1], _ROWS), ("commit",)]
+        *_, state, rows, _ = run(*calls)
+        self._meet(state)
+        if not rows:
             return False
         if self._waking is not None:
             self._waking.arrived()
-        return True
+        entries = [(id, sent, unpacked(bytes(body))) for id, sent, body in rows]
+        self._cursor = (self._cursor[0], rows[-1][0])
+        self._ahead.acquire()
+        self._post(self._deliver, self._cursor[0], entries)
+        return len(rows) == _ROWS
+
+    def _meet(self, rows: list[Any]) -> int:
+        """See whether the inbox is still the one we knew; its last entry."""
+        born, last_id, _ = rows[0] if rows else (0, 0, 0)
+        if born != self._cursor[0]:
+            former, self._cursor = self._cursor, (born, born)
+            self._dropped = born
+            self._ahead.acquire()
+            self._post(self._found_another, self._cursor, former[0] != 0)
+        return int(last_id)
 
     def _post(self, callback: Callable[..., None], *arguments: Any) -> None:
         try:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator, Sequence
 from typing import Any
+
+from ormsgpack import packb, unpackb
 
 #: An end that never comes, in milliseconds.
 NEVER = 1 << 62
@@ -89,19 +92,20 @@ Stored = tuple[int, bytes]
 class Queue:
     """The queue of a normal channel within one transaction.
 
-    ``front`` was put back, ``head`` are the first rows of the table, as many as were read;
-    ``back`` came now. Rows that were not read stand between head and back.
+    ``front`` was put back, ``head`` is what the first rows of the table hold, as far as
+    they were read; ``back`` came now. What was not read stands between head and back.
     """
 
     def __init__(self, row: ChannelRow):
         self.row = row
         self.front: deque[Stored] = deque()
-        self.head: deque[tuple[int, int, bytes]] = deque()
+        self.head: deque[Stored] = deque()
         self.back: deque[Stored] = deque()
-        #: Rows in the table that were not read.
+        #: Messages in the table that were not read.
         self.unseen = row.queued
-        #: The last row taken, if any was.
-        self.taken_id: int | None = None
+        #: The last row that was read, and whether any message of those rows was taken.
+        self.read_id: int | None = None
+        self.taken = False
 
     def __len__(self) -> int:
         return len(self.front) + len(self.head) + self.unseen + len(self.back)
@@ -116,28 +120,68 @@ class Queue:
         if self.front:
             return self.front.popleft()
         if self.head:
-            self.taken_id, sent, body = self.head.popleft()
-            return sent, body
+            self.taken = True
+            return self.head.popleft()
         return self.back.popleft()
 
-    def saw(self, rows: list[tuple[int, int, bytes]]) -> None:
+    def saw(self, rows: Sequence[tuple[int, int, bytes]]) -> None:
         """The first rows of the table were read."""
-        self.head.extend(rows)
-        self.unseen = max(0, self.unseen - len(rows))
+        for id, sent, body in rows:
+            self.read_id = id
+            messages = unpack(bytes(body))
+            self.head.extend((sent, message) for message in messages)
+            self.unseen = max(0, self.unseen - len(messages))
 
-    def put_back(self, messages: list[Stored]) -> None:
+    def expired(self, gone: int, cutoff: int) -> None:
+        """Messages sent until ``cutoff`` left the table."""
+        before = len(self.head)
+        self.head = deque(stored for stored in self.head if stored[0] > cutoff)
+        self.unseen = max(0, self.unseen - (gone - (before - len(self.head))))
+        self.row.queued = len(self.head) + self.unseen
+
+    def put_back(self, messages: Sequence[Stored]) -> None:
         """Return messages to the front, oldest first."""
         self.front.extendleft(reversed(messages))
 
-    def new_rows(self) -> list[tuple[str, int, int, bytes]]:
-        """What is left of front and back, as rows for the table; the channel's row agrees."""
+    def new_rows(self, row_bytes: int) -> list[tuple[str, int, int, int, bytes]]:
+        """What is left, as rows for the table; the channel's row agrees.
+
+        Rows that were read are to be deleted where a message of theirs was taken, so the
+        rest of those goes into new ones.
+        """
         row = self.row
+        first = [*self.front, *(self.head if self.taken else ())]
         rows = []
-        for sent, body in reversed(self.front):
-            row.first_id -= 1
-            rows.append((row.name, row.first_id, sent, body))
-        for sent, body in self.back:
+        fronts = list(packs(first, row_bytes))
+        row.first_id -= len(fronts)
+        for i, (sent, bodies) in enumerate(fronts):
+            rows.append((row.name, row.first_id + i, sent, len(bodies), packb(bodies)))
+        for sent, bodies in packs(list(self.back), row_bytes):
             row.last_id += 1
-            rows.append((row.name, row.last_id, sent, body))
+            rows.append((row.name, row.last_id, sent, len(bodies), packb(bodies)))
         row.queued = len(self)
         return rows
+
+
+def packs(messages: Sequence[Stored], row_bytes: int) -> Iterator[tuple[int, list[bytes]]]:
+    """Messages of the same time together, as many as fit a row."""
+    part: list[bytes] = []
+    volume, time = 0, 0
+    for sent, body in messages:
+        if part and (sent != time or volume + len(body) > row_bytes):
+            yield time, part
+            part, volume = [], 0
+        part.append(body)
+        volume += len(body) + 8
+        time = sent
+    if part:
+        yield time, part
+
+
+def unpack(body: bytes) -> list[bytes]:
+    """The messages of a row; one that can't be decoded where the bytes are not ours."""
+    try:
+        messages: list[bytes] = unpackb(body)
+    except ValueError:
+        return [body]
+    return messages if isinstance(messages, list) else [body]

@@ -34,6 +34,9 @@ class Needs:
     groups: set[str] = field(default_factory=set)
     #: Process-specific channels whose count matters, and normal ones marked ``>``.
     fields: set[str] = field(default_factory=set)
+    #: Messages that may be taken from the queues of normal channels, besides those that
+    #: the database knows are wanted.
+    credits: Counter[str] = field(default_factory=Counter)
 
 
 class State:
@@ -56,6 +59,8 @@ class State:
         self.changed_group_nodes: set[tuple[str, str]] = set()
         self.changed_counts: set[tuple[str, str]] = set()
         self.changed_wants: set[tuple[str, str]] = set()
+        #: Wants that the database has.
+        self.stored_wants: set[tuple[str, str]] = set()
         #: Channels with more to deal than was read.
         self.undealt: set[str] = set()
         #: Statements to carry out before all else is written.
@@ -161,12 +166,12 @@ class State:
         for id, flat in self.entries.items():
             node = self.nodes[id]
             node.changed = True
-            for part in self._packs(flat):
+            for part in self.packs(flat):
                 node.last_id += 1
                 rows.append((id, node.last_id, self.now, ormsgpack.packb(part)))
         return rows
 
-    def _packs(self, flat: list[bytes]) -> Iterable[list[bytes]]:
+    def packs(self, flat: list[bytes]) -> Iterable[list[bytes]]:
         """Parts that fit a row each, pairs left together."""
         first = size = 0
         for i in range(0, len(flat), 2):

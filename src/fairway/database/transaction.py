@@ -93,7 +93,7 @@ class Transactions:
             self._ensure(state, missing_nodes, missing_channels)
         for id in needs.nodes:
             self._purge(state, state.nodes[id])
-        self._read_queues(state)
+        self._read_queues(state, needs)
         return state
 
     def _purge(self, state: State, node: NodeRow) -> None:
@@ -124,12 +124,14 @@ class Transactions:
         elif nodes:
             calls.append(("lock_nodes", nodes))
         calls += [("counts", part) for part in parts(sorted(needs.fields), _NAMES_AT_ONCE)]
+        if self.connection.features.together:  # else asked for only where there is a queue
+            calls += [_head_call(*item) for item in sorted(needs.credits.items())]
         calls.append(("now",))
         return self._state(calls, self.connection.run(*calls))
 
     def _state(self, calls: Sequence[Call], answers: Sequence[Any]) -> State:
         state = State(self.options, self.connection.features.row_bytes)
-        for (name, *_), answer in zip(calls, answers, strict=True):
+        for (name, *parameters), answer in zip(calls, answers, strict=True):
             if name == "now":
                 state.now = int(answer[0][0])
             elif name == "counts":
@@ -142,9 +144,12 @@ class Transactions:
             elif name == "wants":
                 for channel, node, credit in answer:
                     state.wants[channel][node] = credit
+                    state.stored_wants.add((channel, node))
             elif name == "group_nodes":
                 for group, node, turn in answer:
                     state.group_nodes[group][node] = turn
+            elif name == "queue_head" and answer and parameters[0] in state.queues:
+                state.queues[parameters[0]].saw(answer)
             elif name == "normal_members":
                 for group, channel in answer:
                     state.normal_members[group][channel] = None
@@ -162,24 +167,26 @@ class Transactions:
             calls += [("ensure_channels", part) for part in parts(made, _ROWS_AT_ONCE)]
         self.connection.run(*calls)
 
-    def _read_queues(self, state: State) -> None:
+    def _read_queues(self, state: State, needs: Needs) -> None:
         """Drop what expired, and read as much of each queue as may be dealt."""
         for channel, queue in state.queues.items():
             if queue.row.queued and queue.row.due <= state.now:
                 self._expire(state, queue)
-            if queue.row.queued and (self.options.node in state.nodes or state.wants[channel]):
-                limit = sum(state.wants[channel].values()) + 1000
-                (rows,) = self.connection.run(("queue_head", channel, limit))
-                queue.saw([(id, sent, bytes(body)) for id, sent, body in rows])
+            credit = sum(state.wants[channel].values()) + needs.credits.get(channel, 0)
+            if queue.row.queued and credit and queue.read_id is None:
+                (rows,) = self.connection.run(_head_call(channel, credit))
+                queue.saw(rows)
 
     def _expire(self, state: State, queue: Queue) -> None:
         row = queue.row
         cutoff = state.now - self.options.expiry_ms
-        gone, ((oldest,),) = self.connection.run(
-            ("expire_queue", row.name, cutoff), ("queue_oldest", row.name)
+        ((gone,),), _, ((oldest,),) = self.connection.run(
+            ("expired_of_queue", row.name, cutoff),
+            ("expire_queue", row.name, cutoff),
+            ("queue_oldest", row.name),
         )
-        state.figures["d:expired"] += gone
-        row.queued = queue.unseen = max(0, row.queued - gone)
+        queue.expired(int(gone), cutoff)
+        state.figures["d:expired"] += int(gone)
         used_until = row.used + FIGURES_KEPT_MS
         row.due = used_until if oldest is None else oldest + self.options.expiry_ms
         row.changed = True
@@ -204,18 +211,23 @@ class Transactions:
                 f"the connection broke at the end of a transaction: {error}"
             ) from (error)
 
+    def _woken(self, state: State) -> list[str]:
+        """Other nodes that read all they had: those with entries left were woken before."""
+        if not self.connection.features.notifies:
+            return []
+        nodes = [state.nodes[id] for id in state.entries if id != self.options.node]
+        return [node.id for node in nodes if node.last_id == node.read_id and node.lease]
+
     def _changes(self, state: State) -> list[Call]:
         calls: list[Call] = []
-        woken = [
-            node.id for id in state.entries
-            if (node := state.nodes[id]).last_id == node.read_id and node.lease
-        ]  # fmt: skip
+        woken = self._woken(state)
         calls += state.first
         inbox = state.inbox_rows()
-        queued = [row for queue in state.queues.values() for row in queue.new_rows()]
+        size = self.connection.features.row_bytes
+        queued = [row for queue in state.queues.values() for row in queue.new_rows(size)]
         for name, queue in state.queues.items():
-            if queue.taken_id is not None:
-                calls.append(("drop_queued", name, queue.taken_id))
+            if queue.taken:
+                calls.append(("drop_queued", name, queue.read_id))
         calls += _puts(
             "put_channels", [q.row.values() for q in state.queues.values() if q.row.changed]
         )
@@ -229,9 +241,13 @@ class Transactions:
         calls += _bulky("put_inbox", inbox)
         figures = sorted((name, n) for name, n in state.figures.items() if n)
         calls += _puts("add_figures", figures)
-        if self.connection.features.notifies:
-            calls += [("notify", self._wake(id)) for id in woken]
+        calls += [("notify", self._wake(id)) for id in woken]
         return calls
+
+
+def _head_call(channel: str, credit: int) -> Call:
+    """Reads the rows that hold a channel's first messages; a row holds one at least."""
+    return ("queue_head", channel, credit, credit)
 
 
 def _puts(name: str, rows: Sequence[tuple[Any, ...]]) -> list[Call]:
@@ -249,6 +265,8 @@ def _wants(state: State) -> list[Call]:
     put, calls = [], []
     for channel, node in sorted(state.changed_wants):
         credit = state.wants[channel].get(node)
+        if credit is None and (channel, node) not in state.stored_wants:
+            continue  # dealt at once
         if credit is None:
             calls.append(("drop_wants", channel, [node]))
         else:

@@ -16,8 +16,8 @@ from .connection import Connection
 class Waking(Protocol):
     """Used by the reader's thread, but for :meth:`wake`."""
 
-    def wait(self, seconds: float) -> None:
-        """Return when something may be there, or after ``seconds``."""
+    def wait(self, seconds: float) -> bool:
+        """Return when something may be there, or after ``seconds``: whether most likely it is."""
 
     def arrived(self) -> None:
         """Something was there."""
@@ -63,14 +63,15 @@ class Looking:
         self._woken = threading.Event()
         self._version = self._look()
 
-    def wait(self, seconds: float) -> None:
+    def wait(self, seconds: float) -> bool:
         deadline = self._clock() + seconds
         while not self._woken.wait(self._paces.pause()):
             version = self._look()
             if version != self._version or self._clock() >= deadline:
                 self._version = version
-                return
+                return False
         self._woken.clear()
+        return True
 
     def _look(self) -> int:
         version: int = self._connection.data_version()
@@ -93,9 +94,10 @@ class Polling:
         self._paces = Paces(DEAR, clock)
         self._woken = threading.Event()
 
-    def wait(self, seconds: float) -> None:
-        self._woken.wait(min(seconds, self._paces.pause()))
+    def wait(self, seconds: float) -> bool:
+        woken = self._woken.wait(min(seconds, self._paces.pause()))
         self._woken.clear()
+        return woken
 
     def arrived(self) -> None:
         self._paces.arrived()
@@ -113,9 +115,6 @@ class Listening:
     def __init__(self, connection: Connection, channel: str):
         self._connection = connection
         self._raw: Any = connection.raw
-        # What comes while a statement is carried out goes to handlers only.
-        self._came = False
-        self._raw.add_notify_handler(self._note)
         self._near, self._far = socket.socketpair()
         self._near.setblocking(False)
         self._far.setblocking(False)
@@ -124,36 +123,21 @@ class Listening:
         self._selector.register(self._near, selectors.EVENT_READ)
         connection.execute(f'LISTEN "{channel}"')
 
-    def hears(self, notify: Callable[[], object], seconds: float) -> bool:
-        """Whether a notification comes through: a pooler may stand in between."""
-        notify()
-        deadline = time.monotonic() + seconds
-        while not self._heard():
-            left = deadline - time.monotonic()
-            if left <= 0:
-                return False
-            self._selector.select(left)
-        return True
-
-    def wait(self, seconds: float) -> None:
-        if not self._heard():
-            self._selector.select(seconds)
-            self._heard()
+    def wait(self, seconds: float) -> bool:
+        woken = self._heard() or (bool(self._selector.select(seconds)) and self._heard())
         with contextlib.suppress(BlockingIOError):
-            self._near.recv(4096)
+            woken = bool(self._near.recv(4096)) or woken
+        return woken
 
     def _heard(self) -> bool:
         """Whether notifications came, which are then forgotten."""
         if not self._connection.consume():
             return True  # the connection broke: the reader finds out when it asks
         pgconn = self._raw.pgconn
-        heard, self._came = self._came, False
+        heard = False
         while pgconn.notifies():
             heard = True
         return heard
-
-    def _note(self, notification: object) -> None:
-        self._came = True
 
     def arrived(self) -> None:
         """It will be heard again."""
@@ -163,7 +147,6 @@ class Listening:
             self._far.send(b"!")
 
     def close(self) -> None:
-        self._raw.remove_notify_handler(self._note)
         self._selector.close()
         self._near.close()
         self._far.close()

@@ -54,11 +54,12 @@ CREATE INDEX IF NOT EXISTS {counts}_node ON {counts} (node);
 ) {busy};
 
 -- queue
--- Messages of normal channels that no node has taken.
+-- Messages of normal channels that no node has taken: n of them, packed, to a row.
 {create} IF NOT EXISTS {queue} (
     channel {name} NOT NULL,
     id BIGINT NOT NULL,
     sent BIGINT NOT NULL,
+    n BIGINT NOT NULL,
     body {bytes} NOT NULL,
     PRIMARY KEY (channel, id)
 ) {bulk};

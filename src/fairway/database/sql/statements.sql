@@ -42,7 +42,13 @@ SELECT grp, channel FROM {members} WHERE grp IN %l AND node = '' AND ends > {now
 SELECT field, node, n FROM {counts} WHERE field IN %l;
 
 -- queue_head
-SELECT id, sent, body FROM {queue} WHERE channel = %s ORDER BY id LIMIT %s;
+SELECT id, sent, body FROM (
+    SELECT id, sent, body, SUM(n) OVER (ORDER BY id) - n AS before_it
+    FROM {queue} WHERE channel = %s ORDER BY id LIMIT %s
+) head WHERE before_it < %s ORDER BY id;
+
+-- expired_of_queue
+SELECT COALESCE(SUM(n), 0) FROM {queue} WHERE channel = %s AND sent <= %s;
 
 -- expire_queue
 DELETE FROM {queue} WHERE channel = %s AND sent <= %s;
@@ -85,8 +91,33 @@ DELETE FROM {wants} WHERE channel = %s AND node IN %l;
 -- put_inbox
 INSERT INTO {inbox} (node, id, sent, body) VALUES %r;
 
+-- send_directly
+-- On PostgreSQL: messages for one node, if all its channels concerned have room; else an
+-- error. Everything hangs on the node's row, which is locked first as everywhere.
+WITH node AS (
+    UPDATE {nodes} SET last_id = last_id + %s, sent = sent + %s
+    WHERE id = %s AND lease > 0 AND last_id - read_id < %s
+    RETURNING id, last_id, read_id
+), counted AS (
+    INSERT INTO {counts} AS c (field, node, n)
+    SELECT v.field, node.id, CAST(v.n AS bigint) FROM node, (VALUES %r) v (field, n)
+    ON CONFLICT (field, node) DO UPDATE SET n = c.n + excluded.n WHERE c.n + excluded.n <= %s
+    RETURNING 1
+), entered AS (
+    INSERT INTO {inbox} (node, id, sent, body)
+    SELECT node.id, node.last_id - CAST(v.i AS bigint), {now}, CAST(v.body AS bytea)
+    FROM node, (VALUES %r) v (i, body)
+)
+SELECT 1 / (CASE WHEN (SELECT COUNT(*) FROM counted) = %s THEN 1 ELSE 0 END),
+    (SELECT CAST(pg_notify(%s, '') AS text) FROM node WHERE last_id - %s = read_id);
+
+-- ack
+-- On PostgreSQL: messages were handed over.
+UPDATE {counts} c SET n = GREATEST(0, c.n - CAST(v.n AS bigint)) FROM (VALUES %r) v (field, n)
+WHERE c.field = v.field AND c.node = %s;
+
 -- put_queue
-INSERT INTO {queue} (channel, id, sent, body) VALUES %r;
+INSERT INTO {queue} (channel, id, sent, n, body) VALUES %r;
 
 -- drop_queued
 DELETE FROM {queue} WHERE channel = %s AND id <= %s;
@@ -141,6 +172,10 @@ DELETE FROM {inbox} WHERE node = %s AND id <= %s;
 
 -- mark_read
 UPDATE {nodes} SET read_id = last_id WHERE id = %s;
+
+-- mark_reading
+-- Both in one, where the database can.
+UPDATE {nodes} SET read_id = last_id WHERE id = %s RETURNING born, last_id, read_id;
 
 -- reading
 SELECT born, last_id, read_id FROM {nodes} WHERE id = %s;
