@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.connection import Connection
+from types import MappingProxyType
 from typing import Any
 
 from .subjects import LAYERS
@@ -34,12 +35,20 @@ class Side:
     event loop, and with ``plain=True`` a function runs in a main thread that has none.
     """
 
-    def __init__(self, subject: str, servers: Sequence[str], *, plain: bool = False):
+    def __init__(
+        self,
+        subject: str,
+        servers: Sequence[str],
+        *,
+        plain: bool = False,
+        changes: Mapping[str, Any] = MappingProxyType({}),
+    ):
         self.subject = subject
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         serve = serve_plain if plain else serve_loop
-        self._process = context.Process(target=serve, args=(theirs, subject, servers), daemon=True)
+        arguments = theirs, subject, servers, dict(changes)
+        self._process = context.Process(target=serve, args=arguments, daemon=True)
         self._process.start()
         theirs.close()
 
@@ -75,9 +84,11 @@ class Side:
         self._process.join()
 
 
-def serve_plain(pipe: Connection, subject: str, servers: Sequence[str]) -> None:
+def serve_plain(
+    pipe: Connection, subject: str, servers: Sequence[str], changes: Mapping[str, Any]
+) -> None:
     """The life of a process without an event loop."""
-    here = Here(LAYERS[subject].make(servers))
+    here = Here(LAYERS[subject].make(servers, changes))
     while (task := _next(pipe)) is not None:
         procedure, arguments = task
         try:
@@ -87,13 +98,17 @@ def serve_plain(pipe: Connection, subject: str, servers: Sequence[str]) -> None:
         pipe.send(answer)
 
 
-def serve_loop(pipe: Connection, subject: str, servers: Sequence[str]) -> None:
+def serve_loop(
+    pipe: Connection, subject: str, servers: Sequence[str], changes: Mapping[str, Any]
+) -> None:
     """The life of a process with one."""
-    asyncio.run(_serve(pipe, subject, servers))
+    asyncio.run(_serve(pipe, subject, servers, changes))
 
 
-async def _serve(pipe: Connection, subject: str, servers: Sequence[str]) -> None:
-    here = Here(LAYERS[subject].make(servers))
+async def _serve(
+    pipe: Connection, subject: str, servers: Sequence[str], changes: Mapping[str, Any]
+) -> None:
+    here = Here(LAYERS[subject].make(servers, changes))
     while (task := await asyncio.to_thread(_next, pipe)) is not None:
         procedure, arguments = task
         try:

@@ -29,10 +29,10 @@ class Layer:
     ours: bool
     config: Mapping[str, Any] = field(default_factory=dict)
 
-    def make(self, servers: Sequence[str]) -> Any:
-        """A layer object, for the process that calls this."""
+    def make(self, servers: Sequence[str], changes: Mapping[str, Any]) -> Any:
+        """A layer object, for the process that calls this; ``changes`` to its configuration."""
         module, _, name = self.path.rpartition(".")
-        return getattr(import_module(module), name)(**_filled(self.config, servers))
+        return getattr(import_module(module), name)(**_filled({**self.config, **changes}, servers))
 
     def missing(self) -> str | None:
         """Why it can't be measured here, if it can't."""

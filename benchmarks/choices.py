@@ -1,0 +1,110 @@
+"""python -m benchmarks.choices: the numbers that were chosen, beside others that were not."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
+from typing import Any
+from unittest.mock import patch
+
+from asgiref.sync import async_to_sync
+
+from fairway.engine import replies
+from fairway.redis import RedisChannelLayer
+
+from . import procedures
+from .server_use import uses_of
+from .servers import redis_server
+from .sheet import show_sheet
+from .side import Side
+from .subjects import PLENTY
+
+_ROUNDS = 5
+_SETTLING = 1.3
+_COUNT = 60_000
+_IN_FLIGHT = 100
+_CALLS = 600
+
+
+def main() -> None:
+    """Print three tables."""
+    with redis_server() as address:
+        show_sheet(
+            "prefetch: a normal channel, 100 in flight",
+            {str(n): _prefetch(address, n) for n in (1, 10, 50, 250, 1000)},
+            "prefetch|msg/s|server µs/msg",
+        )
+        show_sheet(
+            "async_to_sync(group_send) from a plain thread",
+            {
+                f"waits up to {seconds * 1000:g} ms for the reply": [rate]
+                for seconds, rate in _brief_waits(address, (0, 0.001)).items()
+            },
+            "a loop that comes and goes|calls/s",
+        )
+        show_sheet(
+            "heartbeat: a process that waits",
+            {f"{seconds:g} s": _heartbeat(address, seconds) for seconds in (0.25, 2, 10)},
+            "heartbeat|process ms/s|server ms/s, less what it takes alone|commands/s",
+        )
+
+
+def _prefetch(address: str, prefetch: int) -> list[float | str]:
+    with ExitStack() as stack:
+        sender, receiver = (
+            stack.enter_context(closing(_side(address, prefetch=prefetch))) for _ in range(2)
+        )
+        rates, costs = [], []
+        for _ in range(_ROUNDS):
+            before = uses_of([address])[0]
+            receiver.start(procedures.receive, f"work-{prefetch}", _COUNT)
+            start = sender.call(procedures.send, f"work-{prefetch}", _COUNT, _IN_FLIGHT)
+            rates.append(_COUNT / (receiver.result() - start))
+            costs.append((uses_of([address])[0] - before).cpu / _COUNT * 1e6)
+    return [max(rates), min(costs)]
+
+
+def _side(address: str, **changes: Any) -> Side:
+    side = Side("fairway.redis", [address], changes=changes)
+    side.call(procedures.settle, _SETTLING)
+    return side
+
+
+def _brief_waits(address: str, waits: Sequence[float]) -> dict[float, float]:
+    """What a loop with nothing else to do gains by standing still for a reply."""
+    layer = RedisChannelLayer([address], capacity=PLENTY)
+    call = async_to_sync(layer.group_send)
+    best = dict.fromkeys(waits, 0.0)
+    for _ in range(2 * _ROUNDS):
+        for seconds in waits:
+            with patch.object(replies, "_BRIEFLY", seconds):
+                start = time.perf_counter()
+                for _ in range(_CALLS):
+                    call("nobody", procedures.MESSAGE)
+                best[seconds] = max(best[seconds], _CALLS / (time.perf_counter() - start))
+    async_to_sync(layer.close)()
+    return best
+
+
+def _heartbeat(address: str, seconds: float) -> list[float | str]:
+    alone = _used_in(address, 10)
+    side = _side(address, heartbeat=seconds, lease=5 * seconds)
+    side.call(procedures.wait_for_ever, ["nothing"])
+    before = side.call(procedures.cpu_seconds)
+    server, commands = _used_in(address, 20)
+    process = (side.call(procedures.cpu_seconds) - before) / 20 * 1000
+    side.close()
+    return [process, max(0.0, server - alone[0]), max(0.0, commands - alone[1])]
+
+
+def _used_in(address: str, seconds: float) -> tuple[float, float]:
+    """The server's processor, ms/s, and commands/s."""
+    before = uses_of([address])[0]
+    time.sleep(seconds)
+    used = uses_of([address])[0] - before
+    return used.cpu / seconds * 1000, used.commands / seconds
+
+
+if __name__ == "__main__":
+    main()
