@@ -22,6 +22,10 @@ class Capacities:
 
     def __init__(self, default: int, patterns: Mapping[str | re.Pattern[str], int] | None = None):
         self.default = _positive("capacity", default)
+        if patterns is not None and not isinstance(patterns, Mapping):
+            raise ConfigurationError(
+                f"channel_capacity is {patterns!r}; it is a dict of globs or regexes, and capacities"
+            )
         self._patterns = [
             (_compiled(key), _positive(f"channel_capacity[{key!r}]", capacity))
             for key, capacity in (patterns or {}).items()

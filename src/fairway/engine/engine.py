@@ -60,6 +60,8 @@ class EngineOptions:
     lease: float = 10.0
     #: How long calls wait for a shard that can't be reached.
     patience: float = 5.0
+    #: How often the shards are told all memberships, so that they keep those that last.
+    renewal: float = 21600.0
     #: How long a loop must have lived to get connections of its own.
     settling: float = 1.0
     #: Whether leaving a group first waits for the messages that were sent to it before: for

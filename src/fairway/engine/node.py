@@ -54,6 +54,7 @@ class Node:
         self._strange = set(engine.shards)
         #: Shards that may not have heard of all memberships.
         self._to_restore: set[str] = set()
+        self._renew_at = self._mailbox.clock() + self._options.renewal
         self._beginners: list[Callable[[Any, BaseException | None], None]] = []
         #: Whether no loop that stays reads the inboxes yet.
         self.read_at_home = True
@@ -406,6 +407,7 @@ class Node:
     # -- time ---------------------------------------------------------------------------
 
     def _tick(self) -> None:
+        self._repeat("tick", min(TICK, self._options.expiry / 4), self._tick)
         self._mailbox.sweep()
         self.demand.cool()
         self.demand.ask_again()
@@ -416,8 +418,10 @@ class Node:
         for group, addresses, empty in ended:
             for address in addresses:
                 self.unlist(group, address, empty and address is addresses[-1], turn)
+        if now >= self._renew_at:
+            self._renew_at = now + self._options.renewal
+            self._to_restore.update(self._pumps)
         self._watch_pumps()
-        self._repeat("tick", min(TICK, self._options.expiry / 4), self._tick)
 
     def _watch_pumps(self) -> None:
         """A loop that stopped without a word reads nothing any more."""

@@ -79,7 +79,8 @@ class RedisChannelLayer(ChannelLayer):
             )
         if not isinstance(prefix, str):
             raise ConfigurationError(f"prefix is {prefix!r}; it is a str")
-        if lease <= 2 * heartbeat:
+        check_count("random_prefix_length", random_prefix_length)
+        if check_seconds("lease", lease) <= 2 * check_seconds("heartbeat", heartbeat):
             raise ConfigurationError(
                 f"lease is {lease!r} and heartbeat {heartbeat!r}; a lease outlasts two heartbeats"
             )
@@ -87,8 +88,8 @@ class RedisChannelLayer(ChannelLayer):
         self._dialers = named_dialers(hosts)
         self._prefetch = check_count("prefetch", prefetch)
         self._inbox_capacity = check_count("inbox_capacity", inbox_capacity)
-        self._heartbeat = check_seconds("heartbeat", heartbeat)
-        self._lease = check_seconds("lease", lease)
+        self._heartbeat = heartbeat
+        self._lease = lease
         self._patience = check_seconds("patience", patience)
         self._on_disconnect = _check_notice("on_disconnect", on_disconnect)
         self._on_reconnect = _check_notice("on_reconnect", on_reconnect)
@@ -107,13 +108,17 @@ class RedisChannelLayer(ChannelLayer):
             node=node,
             expiry=self.expiry,
             lease=self._lease,
-            group_kept=max(_GROUP_KEPT, self.group_expiry or 0),
+            group_kept=self._group_kept,
             inbox_capacity=self._inbox_capacity,
         )
         shards = [
             RedisShard(name, dialer, keys, link_options) for name, dialer in self._dialers.items()
         ]
         return Engine(node, shards, self._engine_options(), time.monotonic, START)
+
+    @property
+    def _group_kept(self) -> float:
+        return max(_GROUP_KEPT, self.group_expiry or 0)
 
     def _engine_options(self) -> EngineOptions:
         return EngineOptions(
@@ -124,6 +129,7 @@ class RedisChannelLayer(ChannelLayer):
             heartbeat=self._heartbeat,
             lease=self._lease,
             patience=self._patience,
+            renewal=self._group_kept / 4,
             on_disconnect=partial(_notify, weakref.ref(self), self._on_disconnect),
             on_reconnect=partial(_notify, weakref.ref(self), self._on_reconnect),
         )
