@@ -165,3 +165,27 @@ async def test_an_inbox_that_went_back_in_time(
     await until(lambda: reads(own_server), "the inbox is not read again")
     await make_layer(own_server).send(channel, {"n": 3})
     assert await asyncio.wait_for(layer.receive(channel), 10) == {"n": 3}
+
+
+async def test_a_read_that_the_server_does_not_know_to_be_dead(
+    make_layer: MakeLayer, own_server: RedisServer
+) -> None:
+    """A line died without a word: what waits at the server for its old reader takes nothing."""
+    layer = make_layer(own_server)
+    channel = await layer.new_channel()
+    inbox, admin = f"{{asgi}}:i:{layer.node}", own_server.admin
+    await until(lambda: reads(own_server), "the inbox is not read")
+    (group,) = admin.xinfo_groups(inbox)
+    own_server.cut_connections()
+    with own_server.connect() as ghost:
+        read = f"XREADGROUP GROUP {group['name'].decode()} n NOACK BLOCK 0 STREAMS {inbox} >"
+        haunting = asyncio.ensure_future(asyncio.to_thread(ghost.execute_command, *read.split()))
+        await until(lambda: reads(own_server), "the inbox is not read")
+        for n in range(3):
+            await make_layer(own_server).send(channel, {"n": n})
+        for n in range(3):
+            assert await asyncio.wait_for(layer.receive(channel), 10) == {"n": n}
+        if not haunting.done():
+            own_server.cut_connections()
+            admin.client_kill_filter(_type="normal", skipme=True)
+        await asyncio.gather(haunting, return_exceptions=True)

@@ -9,6 +9,7 @@ buries a dead node knows which entries it certainly never saw.
 from __future__ import annotations
 
 import asyncio
+import secrets
 from typing import Any
 
 import hiredis
@@ -21,9 +22,6 @@ from .connection import RedisConnection
 _COUNT = 200
 #: Milliseconds a read waits at the server: a live line is never silent for longer.
 _BLOCK = 4000
-
-#: Milliseconds that an inbox is kept if no heartbeat follows.
-_KEPT_MS = 3_600_000
 
 #: The beginning of a stream.
 START = b"0-0"
@@ -38,45 +36,29 @@ class RedisFeed:
         self._reader = reader
         self._loop = asyncio.get_running_loop()
         self._closed = False
+        self._group = secrets.token_hex(4)
         self._read = (
-            "XREADGROUP", "GROUP", "node", "n", "COUNT", _COUNT, "BLOCK", _BLOCK,
+            "XREADGROUP", "GROUP", self._group, "n", "COUNT", _COUNT, "BLOCK", _BLOCK,
             "NOACK", "STREAMS", inbox, ">",
         )  # fmt: skip
 
     async def begin(self) -> None:
         """Read what came since the cursor, then go on reading as it comes."""
-        if await self._group_exists():
-            await self._follow_back()
+        connection, reader = self._connection, self._reader
+        was_read, last = await connection.ask_script("begin", [self._inbox], [self._group])
+        if was_read:
+            # A replica that took over may lack what we read last, and its clock be behind.
+            reader.cursor = min(reader.cursor, last, key=_key)
             await self._catch_up()
-        else:
-            await self._connection.ask("XGROUP", "CREATE", self._inbox, "node", "0-0", "MKSTREAM")
-            await self._connection.ask("PEXPIRE", self._inbox, _KEPT_MS)
-            if self._reader.cursor != START:
-                self._reader.cursor = START
-                self._reader.lost_data()
+        elif reader.cursor != START:
+            reader.cursor = START
+            reader.lost_data()
         self._next()
 
     def close(self) -> None:
         """Stop reading."""
         self._closed = True
         self._connection.close()
-
-    async def _group_exists(self) -> bool:
-        """Until we have read them, nobody may take the entries that are there for unread."""
-        try:
-            await self._connection.ask("XGROUP", "SETID", self._inbox, "node", "$")
-        except StoreUnavailable as error:
-            if "NOGROUP" in str(error) or "requires the key to exist" in str(error):
-                return False
-            raise
-        return True
-
-    async def _follow_back(self) -> None:
-        """A replica that took over may lack what we read last, and its clock be behind."""
-        info = await self._connection.ask("XINFO", "STREAM", self._inbox)
-        last: bytes = dict(zip(info[::2], info[1::2], strict=True))[b"last-generated-id"]
-        if _key(last) < _key(self._reader.cursor):
-            self._reader.cursor = last
 
     async def _catch_up(self) -> None:
         while True:

@@ -24,8 +24,8 @@ local entries = {}
 if cursor ~= '' then
   entries = redis.call('XRANGE', inbox, '(' .. cursor, '+')
 else
-  local read = redis.pcall('XREADGROUP', 'GROUP', 'node', 'heir', 'NOACK', 'STREAMS', inbox, '>')
-  if read and not read.err and read[1] then entries = read[1][2] end
+  local last = reading_of(inbox)
+  if last then entries = redis.call('XRANGE', inbox, '(' .. last, '+') end
 end
 local lost = 0
 for _, entry in ipairs(entries) do

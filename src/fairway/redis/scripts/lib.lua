@@ -60,6 +60,14 @@ local function overdue(nodes, known, stats, lease, now)
   return dead, redis.call('ZRANGEBYSCORE', known, '-inf', now, 'LIMIT', 0, 64)
 end
 
+-- Up to where replies went to the reader of an inbox; nothing if it has none.
+local function reading_of(inbox)
+  local groups, of = redis.pcall('XINFO', 'GROUPS', inbox), {}
+  if groups.err or not groups[1] then return end
+  for i = 1, #groups[1], 2 do of[groups[1][i]] = groups[1][i + 1] end
+  return of['last-delivered-id']
+end
+
 -- When a queued message was sent (ms); bytes that hold no time are of no use to anybody.
 local function sent_at(value)
   return #value >= 8 and struct.unpack('>I8', value) or 0
