@@ -77,6 +77,16 @@ class Connector(Generic[C]):
         if connection is not None:
             connection.close()
 
+    def close_in(self, loop: asyncio.AbstractEventLoop) -> None:
+        """:meth:`close` from outside the connection's loop: there, as soon as it runs."""
+        self._closed = True
+        self._health.forget(self)
+        try:
+            loop.call_soon_threadsafe(self.close)
+        except RuntimeError:
+            # It was closed: nothing runs in it any more, and its sockets go with the garbage.
+            self.connection = self._task = None
+
     async def _connect(self) -> None:
         pause = FIRST_PAUSE
         try:

@@ -426,6 +426,16 @@ class Engine:
         session.on_close(partial(self._loop_ends, loop, session))
         return session
 
+    def forget_closed_loops(self) -> None:
+        """Loops that were closed without a word took their connections with them."""
+        with self._lock:
+            closed = [known for known in self._sessions.items() if known[0].is_closed()]
+            for loop, _ in closed:
+                del self._sessions[loop]
+        for _, session in closed:
+            if isinstance(session, Session):
+                session.forget()
+
     def _loop_ends(self, loop: asyncio.AbstractEventLoop, session: Session) -> None:
         with self._lock:
             self._sessions.pop(loop, None)

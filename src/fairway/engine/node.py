@@ -130,14 +130,15 @@ class Node:
                 self._engine.home_soon(self._pumps_to, session)
 
     def pump_left(self, session: Session) -> None:
-        """A loop ends: if it read the inboxes, the I/O thread takes over. Call it there."""
+        """A loop ends: if it read the inboxes, the I/O thread takes over. Call it in either."""
         with self._lock:
             if self._pumped_by is not session:
                 return
             self._pumped_by = None
             self.read_at_home = True
         for pump in self._pumps.values():
-            pump.stop()
+            if pump.loop is session.loop:
+                pump.stop()
         if not self._closed:
             self._engine.home_soon(self._pumps_home)
 
@@ -155,6 +156,8 @@ class Node:
 
     def _pumps_to(self, session: Session) -> None:
         """In the I/O thread: stop reading here, go on there."""
+        if self._pumped_by is not session:  # that loop has ended already
+            return
         for pump in self._pumps.values():
             pump.stop()
         try:
@@ -425,6 +428,7 @@ class Node:
 
     def _watch_pumps(self) -> None:
         """A loop that stopped without a word reads nothing any more."""
+        self._engine.forget_closed_loops()
         session = self._pumped_by
         if session is not None and not session.loop.is_running():
             self.pump_left(session)

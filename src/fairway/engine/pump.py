@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from asyncio import events
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -47,10 +48,14 @@ class Pump:
         self._connector.start()
 
     def stop(self) -> None:
-        """Stop reading; call it in the loop that reads, or after that loop's end."""
-        connector, self._connector, self.loop = self._connector, None, None
-        if connector is not None:
+        """Stop reading. From any thread; a loop that does not run stops when it does."""
+        connector, loop, self._connector, self.loop = self._connector, self.loop, None, None
+        if connector is None or loop is None:
+            return
+        if loop is events._get_running_loop():
             connector.close()
+        else:
+            connector.close_in(loop)
 
     def deliver(self, sent_ms: int, fields: Sequence[tuple[bytes, bytes]]) -> None:
         """One entry of the inbox."""

@@ -56,6 +56,10 @@ class Writer:
         self._closed = True
         self._fail(StoreUnavailable("the layer was closed"))
 
+    def forget(self) -> None:
+        """:meth:`close` where the loop was closed."""
+        self._connector.close_in(self._loop)
+
     def _flush(self) -> None:
         self._scheduled = False
         self._single = len(self.outbox) <= 1
@@ -111,6 +115,11 @@ class Session:
             callback()
         for writer in self.writers.values():
             writer.close()
+
+    def forget(self) -> None:
+        """The loop was closed, and nothing runs in it any more."""
+        for writer in self.writers.values():
+            writer.forget()
 
     def close_from_anywhere(self) -> None:
         """:meth:`close` from another thread, if the loop still runs."""
