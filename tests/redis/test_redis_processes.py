@@ -1,0 +1,225 @@
+"""Processes that die, with and without a word."""
+
+import asyncio
+import json
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from benchmarks.redis_server import RedisServer
+from redis_support import FAST, MakeLayer, until
+
+from fairway.errors import ChannelFull
+from fairway.redis import RedisChannelLayer
+
+LIMIT = 20
+
+
+class Child:
+    """A process that runs redis_child.py, and what it said."""
+
+    def __init__(self, role: str, *servers: RedisServer, **options: object):
+        config = {"hosts": [server.url for server in servers], **FAST, **options}
+        script = Path(__file__).with_name("redis_child.py")
+        self.process = subprocess.Popen(
+            [sys.executable, str(script), role, json.dumps(config)], stdout=subprocess.PIPE
+        )
+        self.said: list[list[str]] = []
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
+
+    def _listen(self) -> None:
+        assert self.process.stdout is not None
+        with self.process.stdout as lines:
+            for line in lines:
+                self.said.append(line.decode().split())
+
+    def words(self, first: str) -> list[list[str]]:
+        return [line[1:] for line in list(self.said) if line[0] == first]
+
+    def got(self) -> list[int]:
+        return [int(n) for (n,) in self.words("got")]
+
+    def signal(self, number: int) -> None:
+        self.process.send_signal(number)
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self._listener.join()
+
+
+Start = Callable[..., Child]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    children: list[Child] = []
+
+    def begin(role: str, *servers: RedisServer, **options: object) -> Child:
+        children.append(Child(role, *servers, **options))
+        return children[-1]
+
+    yield begin
+    for child in children:
+        child.end()
+
+
+async def send_all(layer: RedisChannelLayer, channel: str, numbers: range) -> None:
+    for n in numbers:
+        while True:
+            try:
+                await layer.send(channel, {"n": n})
+                break
+            except ChannelFull:
+                await asyncio.sleep(0.01)
+
+
+async def rest_of(layer: RedisChannelLayer, count: int) -> list[int]:
+    """What is still in `work`, as far as it comes within a while."""
+    got: list[int] = []
+    while len(got) < count:
+        _, message = await layer.receive_many(["work"], timeout=3)
+        if message is None:
+            break
+        got.append(message["n"])
+    return got
+
+
+@pytest.mark.patience(120)
+async def test_killed_while_ten_thousand_wait(
+    make_layer: MakeLayer, server: RedisServer, start: Start
+) -> None:
+    other = make_layer(server, capacity=200)
+    await other.new_channel()
+    child = start("member", server)
+    await until(lambda: child.words("joined"), "it did not join", LIMIT * 2)
+    channels = child.words("joined")[0]
+    await other.send("work", {"n": 0})
+    await until(lambda: child.got() == [0], "it did not read")
+    node = channels[0].rpartition("!")[0].rpartition(".")[2]
+
+    child.signal(signal.SIGSTOP)
+    await asyncio.gather(*[send_all(other, name, range(100)) for name in channels])
+    killed_at = time.monotonic()
+    child.signal(signal.SIGKILL)
+
+    async def forgotten() -> bool:
+        return not await other.group_channels("group-7")
+
+    while not await forgotten():
+        assert time.monotonic() < killed_at + LIMIT
+        await asyncio.sleep(0.05)
+    await until(lambda: not server.admin.zscore("{asgi}:nodes", node), "it is not buried")
+    print(f"buried after {time.monotonic() - killed_at:.2f} s, with a lease of {FAST['lease']} s")
+    statistics = await other.global_statistics()
+    assert statistics["drops"]["reader_died"] == 10_000
+    assert statistics["messages_pending"] == 0
+    for n in range(100):
+        await other.group_send(f"group-{n}", {})
+        assert server.admin.exists(f"{{asgi}}:gn:group-{n}") == 0
+    assert not [key for key in server.admin.scan_iter("*") if node.encode() in key]
+
+
+@pytest.mark.patience(120)
+@pytest.mark.parametrize("shards", [1, 3])
+async def test_a_worker_killed_at_work(
+    make_layer: MakeLayer, shared_servers: list[RedisServer], start: Start, shards: int
+) -> None:
+    """At most what it took ahead is lost, and counted; what it certainly never read comes back."""
+    used = shared_servers[:shards]
+    other = make_layer(*used, capacity=400)
+    await other.new_channel()
+    child = start("worker", *used, prefetch=20)
+    await until(lambda: child.words("ready"), "it does not start")
+    sending = asyncio.ensure_future(send_all(other, "work", range(300)))
+    await until(lambda: len(child.got()) > 30, "it does not read")
+    await sending
+    child.signal(signal.SIGKILL)
+    child.process.wait()
+    rest = await rest_of(other, 300)
+    got = child.got()
+    drops = (await other.global_statistics())["drops"]
+    print(f"{len(got)} before, {len(rest)} after, {drops}")
+    assert not set(got) & set(rest)
+    # One more may have been received and not said any more.
+    lost = 300 - len(got) - len(rest)
+    assert 0 <= lost <= 20 * shards + 1
+    assert lost - 1 <= drops["reader_died"] <= lost
+    if shards == 1:
+        assert rest == sorted(rest)
+
+
+@pytest.mark.patience(120)
+async def test_messages_dealt_to_a_frozen_worker_come_back(
+    make_layer: MakeLayer, server: RedisServer, start: Start
+) -> None:
+    other = make_layer(server, capacity=400)
+    await other.new_channel()
+    child = start("worker", server, prefetch=100)
+    await until(lambda: child.words("ready"), "it does not start")
+    await send_all(other, "work", range(50))
+    await until(lambda: len(child.got()) == 50, "it does not read")
+    child.signal(signal.SIGSTOP)
+    await send_all(other, "work", range(50, 150))
+    child.signal(signal.SIGKILL)
+    rest = await rest_of(other, 100)
+    drops = (await other.global_statistics())["drops"]
+    print(f"{len(rest)} of 100 came back, {drops}")
+    assert rest == sorted(rest)
+    assert len(rest) + drops["reader_died"] == 100
+    assert rest[-1] == 149
+
+
+@pytest.mark.patience(120)
+@pytest.mark.parametrize("shards", [1, 3])
+async def test_a_worker_that_is_told_to_end(
+    make_layer: MakeLayer, shared_servers: list[RedisServer], start: Start, shards: int
+) -> None:
+    """What it had not read goes to another, in order."""
+    used = shared_servers[:shards]
+    other = make_layer(*used, capacity=400)
+    child = start("worker", *used)
+    await until(lambda: child.words("ready"), "it does not start")
+    sending = asyncio.ensure_future(send_all(other, "work", range(300)))
+    await until(lambda: len(child.got()) > 30, "it does not read")
+    await sending
+    child.signal(signal.SIGTERM)
+    await until(lambda: ["closed"] in child.said, "it does not end")
+    rest = await rest_of(other, 300 - len(child.got()))
+    assert sorted(child.got() + rest) == list(range(300))
+    if shards == 1:
+        assert rest == list(range(len(child.got()), 300))
+    drops = (await other.global_statistics())["drops"]
+    assert sum(drops.values()) == 0
+
+
+@pytest.mark.patience(120)
+async def test_a_process_frozen_for_longer_than_its_lease(
+    make_layer: MakeLayer, server: RedisServer, start: Start
+) -> None:
+    """Taken for dead, it comes back: its memberships too, and nothing comes twice."""
+    other = make_layer(server)
+    await other.new_channel()
+    child = start("reader", server)
+    await until(lambda: child.words("channel"), "it does not start")
+    ((channel,),) = child.words("channel")
+    await other.group_send("chat", {"n": 0})
+    await until(lambda: child.got() == [0], "it does not read")
+    child.signal(signal.SIGSTOP)
+    await until(lambda: server.admin.zcard("{asgi}:nodes") == 1, "it is not taken for dead")
+    child.signal(signal.SIGCONT)
+    numbers = iter(range(1, 10_000))
+    while child.got() == [0]:
+        await other.group_send("chat", {"n": next(numbers)})
+        await asyncio.sleep(0.05)
+    last = next(numbers)
+    await other.send(channel, {"n": last})
+    await until(lambda: last in child.got(), "it is not reached")
+    assert child.got() == sorted(set(child.got()))
+    assert await other.group_channels("chat") == [channel]
