@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from typing import Any
 from unittest.mock import patch
@@ -16,7 +16,7 @@ from fairway.redis import RedisChannelLayer
 from . import procedures
 from .server_use import uses_of
 from .servers import redis_server
-from .sheet import show_sheet
+from .sheet import Sheet, publish
 from .side import Side
 from .subjects import PLENTY
 
@@ -27,26 +27,26 @@ _IN_FLIGHT = 100
 _CALLS = 600
 
 
-def main() -> None:
-    """Print three tables."""
+def sheets() -> Iterator[Sheet]:
+    """What was found."""
     with redis_server() as address:
-        show_sheet(
-            "prefetch: a normal channel, 100 in flight",
+        yield Sheet(
+            "prefetch",
+            ["prefetch", "msg/s", "server µs/msg"],
             {str(n): _prefetch(address, n) for n in (1, 10, 50, 250, 1000)},
-            "prefetch|msg/s|server µs/msg",
         )
-        show_sheet(
-            "async_to_sync(group_send) from a plain thread",
+        yield Sheet(
+            "waiting",
+            ["`async_to_sync(group_send)`, where the loop", "calls/s"],
             {
-                f"waits up to {seconds * 1000:g} ms for the reply": [rate]
+                f"stands still for up to {seconds * 1000:g} ms": [rate]
                 for seconds, rate in _brief_waits(address, (0, 0.001)).items()
             },
-            "a loop that comes and goes|calls/s",
         )
-        show_sheet(
-            "heartbeat: a process that waits",
-            {f"{seconds:g} s": _heartbeat(address, seconds) for seconds in (0.25, 2, 10)},
-            "heartbeat|process ms/s|server ms/s, less what it takes alone|commands/s",
+        yield Sheet(
+            "heartbeats",
+            ["heartbeat", "process, ms/s", "server, ms/s", "commands/s"],
+            {f"{seconds:g} s": _heartbeat(address, seconds) for seconds in (0.25, 0.5, 2, 10)},
         )
 
 
@@ -107,4 +107,4 @@ def _used_in(address: str, seconds: float) -> tuple[float, float]:
 
 
 if __name__ == "__main__":
-    main()
+    publish(sheets())

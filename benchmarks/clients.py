@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from statistics import median
 from typing import Any
@@ -14,7 +14,7 @@ import redis.asyncio as redis_asyncio
 from fairway.redis.connection import RedisConnection
 
 from .servers import redis_server
-from .sheet import show_sheet
+from .sheet import Sheet, publish
 
 _SINGLES = 2000
 _BATCH = 100
@@ -88,19 +88,18 @@ WAYS = {
 }
 
 
-def main() -> None:
-    """Print a table."""
+def sheets() -> Iterator[Sheet]:
+    """What was found."""
     with redis_server() as address:
         found = asyncio.run(_measure_all(address))
     lines: dict[str, list[float | str]] = {
         name: [min(r[0] for r in rounds), max(r[1] for r in rounds), min(r[2] for r in rounds)]
         for name, rounds in found.items()
     }
-    show_sheet(
-        "Ways to speak to Redis",
-        lines,
-        "way|round trip, p50 µs|commands/s, by 100|client's processor, µs/command",
-    )
+    heading = [
+        "way", "round trip, p50 µs", "commands/s, by 100", "client's processor, µs/command"
+    ]  # fmt: skip
+    yield Sheet("clients", heading, lines)
 
 
 async def _measure_all(address: str) -> dict[str, list[tuple[float, float, float]]]:
@@ -135,4 +134,4 @@ async def _seconds(work: Callable[[], Awaitable[None]]) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    publish(sheets())

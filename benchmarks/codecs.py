@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import timeit
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
@@ -17,7 +17,7 @@ import ormsgpack
 
 from fairway.codec import Codec
 
-from .sheet import show_sheet
+from .sheet import Sheet, publish
 
 _SMALL = {"type": "chat.message", "text": "x" * 100}
 _ROWS = [{"id": i, "name": f"user {i}", "score": i / 7, "tags": ["a", "b"]} for i in range(160)]
@@ -54,8 +54,8 @@ _QUESTIONS = {
 }
 
 
-def main() -> None:
-    """Print two tables."""
+def sheets() -> Iterator[Sheet]:
+    """What was found."""
     speeds: dict[str, list[float | str]] = {}
     for coder in CODERS:
         small, large = coder.pack(_SMALL), coder.pack(_LARGE)
@@ -63,16 +63,13 @@ def main() -> None:
             _nanoseconds(coder.pack, _SMALL), _nanoseconds(coder.unpack, small), float(len(small)),
             _nanoseconds(coder.pack, _LARGE), _nanoseconds(coder.unpack, large), float(len(large)),
         ]  # fmt: skip
-    show_sheet(
-        "Speed",
-        speeds,
-        "codec|pack small, ns|unpack|bytes|pack 10 kB, ns|unpack|bytes",
-    )
+    heading = ["codec", "pack small, ns", "unpack", "bytes", "pack rows, ns", "unpack", "bytes"]
+    yield Sheet("codecs", heading, speeds)
     answers: dict[str, list[float | str]] = {
         coder.name: [_what_becomes(coder, value) for value in _QUESTIONS.values()]
         for coder in CODERS
     }
-    show_sheet("What becomes of", answers, "|".join(["codec", *_QUESTIONS]))
+    yield Sheet("strictness", ["what becomes of", *_QUESTIONS], answers)
 
 
 def _nanoseconds(call: Callable[[Any], Any], value: Any) -> float:
@@ -85,11 +82,9 @@ def _what_becomes(coder: Coder, value: Any) -> str:
     try:
         arrived = coder.unpack(coder.pack(value))
     except (TypeError, ValueError) as error:
-        return f"refused ({type(error).__name__})"
-    if arrived == value:
-        return "the same"
-    return repr(next(iter(arrived.items())))
+        return f"{type(error).__name__}"
+    return "kept" if arrived == value else f"`{arrived}`"
 
 
 if __name__ == "__main__":
-    main()
+    publish(sheets())

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 
 from fairway.redis import RedisChannelLayer
 from redis import Redis
 
 from .procedures import MESSAGE
 from .servers import redis_server
-from .sheet import show_sheet
+from .sheet import Sheet, publish
 from .subjects import PLENTY
 
 _MANY = 5000
@@ -75,13 +75,13 @@ WHAT: dict[str, Callable[[RedisChannelLayer], Awaitable[int]]] = {
 _NODES = 20
 
 
-def main() -> None:
-    """Print a table."""
+def sheets() -> Iterator[Sheet]:
+    """What was found."""
     lines: dict[str, list[float | str]] = {
         name: [asyncio.run(_bytes_each(fill))] for name, fill in WHAT.items()
     }
     lines["a process"] = [asyncio.run(_bytes_per_node())]
-    show_sheet("Memory of the server", lines, "for|bytes")
+    yield Sheet("footprint", ["for", "bytes"], lines)
 
 
 async def _bytes_each(fill: Callable[[RedisChannelLayer], Awaitable[int]]) -> float:
@@ -121,4 +121,4 @@ def _memory(address: str, *, connections: bool = False) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    publish(sheets())

@@ -1,22 +1,69 @@
-"""A small table on the terminal, for the comparisons that ``docs/decisions.md`` quotes."""
+"""Small tables: on the terminal, and with ``--write`` in the pages that have a place for them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
+import click
 from rich.console import Console
 from rich.table import Table
 
+from .render import DOCS, between_markers
 from .tables import number
 
 _WIDE = 140
+_PAGES = ["decisions.md", "redis.md"]
 
 
-def show_sheet(title: str, lines: Mapping[str, Sequence[float | str]], heading: str) -> None:
-    """Print lines of figures; ``heading`` names the columns, separated by ``|``."""
-    table = Table(title=title, title_justify="left")
-    for i, name in enumerate(heading.split("|")):
-        table.add_column(name, justify="left" if i == 0 else "right")
-    for name, cells in lines.items():
-        table.add_row(name, *(cell if isinstance(cell, str) else number(cell) for cell in cells))
+@dataclass(frozen=True)
+class Sheet:
+    """Lines of figures. ``key`` names its place in a page, ``heading`` its columns."""
+
+    key: str
+    heading: Sequence[str]
+    lines: Mapping[str, Sequence[float | str]]
+
+    def rows(self) -> list[list[str]]:
+        """The cells of the lines."""
+        return [[name, *map(_text, cells)] for name, cells in self.lines.items()]
+
+    def markdown(self) -> str:
+        """For a page."""
+        rule = ["---", *["---:"] * (len(self.heading) - 1)]
+        lines = [list(self.heading), rule, *self.rows()]
+        return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def publish(sheets: Iterable[Sheet]) -> None:
+    """The command line: print the sheets as they come."""
+
+    @click.command(help="Print a comparison.")
+    @click.option("--write", is_flag=True, help="Put it into the documentation too.")
+    def command(write: bool) -> None:
+        for sheet in sheets:
+            _show(sheet)
+            if write:
+                _write(sheet)
+
+    command()
+
+
+def _show(sheet: Sheet) -> None:
+    table = Table(title=sheet.key, title_justify="left")
+    for i, name in enumerate(sheet.heading):
+        table.add_column(name, justify="right" if i else "left")
+    for row in sheet.rows():
+        table.add_row(*row)
     Console(width=_WIDE).print(table)
+
+
+def _write(sheet: Sheet) -> None:
+    for page in (DOCS / name for name in _PAGES):
+        text = page.read_text()
+        if f"<!-- figures: {sheet.key} -->" in text:
+            page.write_text(between_markers(text, sheet.key, sheet.markdown()))
+
+
+def _text(cell: float | str) -> str:
+    return cell if isinstance(cell, str) else number(cell)

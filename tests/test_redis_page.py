@@ -1,0 +1,133 @@
+"""What docs/redis.md says to operators holds: the ACL line, the table of options."""
+
+import asyncio
+import inspect
+import re
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from benchmarks.redis_server import RedisServer, free_port
+
+from fairway.redis import RedisChannelLayer
+
+PAGE = Path(__file__).parents[1] / "docs" / "redis.md"
+LIMIT = 15
+FAST = {"heartbeat": 0.1, "lease": 0.5, "expiry": 0.5}
+
+
+@pytest.fixture
+def server() -> Iterator[RedisServer]:
+    with RedisServer() as server:
+        yield server
+
+
+def acl_line() -> list[str]:
+    (line,) = re.findall(r"^ACL SETUSER .*$", PAGE.read_text(), re.MULTILINE)
+    return str(line).split()
+
+
+async def test_the_acl_line_lets_a_layer_do_everything(server: RedisServer) -> None:
+    assert server.admin.execute_command(*acl_line())
+    host = f"redis://fairway:secret@127.0.0.1:{server.port}/0"
+    layer, other = (RedisChannelLayer([host], **FAST) for _ in range(2))
+    await everything(layer, other)
+    await buries_a_node(layer, host, server)
+    await layer.close()
+    await other.close()
+    denied = {entry["object"] for entry in server.admin.acl_log() if entry["reason"] != "auth"}
+    # redis-py introduces itself, and does without where it may not.
+    assert denied <= {"client|setinfo", "client"}
+
+
+@pytest.fixture
+def cluster() -> Iterator[RedisServer]:
+    """A cluster of one, which refuses scripts whose keys are in several slots."""
+    options = ["--cluster-enabled", "yes", "--cluster-port", str(free_port())]
+    with RedisServer(*options) as server:
+        server.admin.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+        deadline = time.monotonic() + LIMIT
+        while "cluster_state:ok" not in str(server.admin.execute_command("CLUSTER", "INFO")):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        yield server
+
+
+async def test_a_layer_lives_on_a_node_of_a_cluster(cluster: RedisServer) -> None:
+    layer, other = (RedisChannelLayer([cluster.url], **FAST) for _ in range(2))
+    await everything(layer, other)
+    await buries_a_node(layer, cluster.url, cluster)
+    await layer.close()
+    await other.close()
+
+
+async def everything(layer: RedisChannelLayer, other: RedisChannelLayer) -> None:
+    channel, foreign = await layer.new_channel(), await other.new_channel()
+    await asyncio.sleep(1.2)  # this loop has its own connections from now on
+    for member in (channel, foreign, "work"):
+        await layer.group_add("chat", member)
+    await layer.send(channel, {"n": 1})
+    await asyncio.gather(*(layer.send(f"many.{layer.node}!{i}", {}) for i in range(3)))
+    await layer.group_send("chat", {"n": 2})
+    for n in (1, 2):
+        assert await asyncio.wait_for(layer.receive(channel), LIMIT) == {"n": n}
+    assert await asyncio.wait_for(other.receive("work"), LIMIT) == {"n": 2}
+    assert sorted(await layer.group_channels("chat")) == sorted([channel, foreign, "work"])
+    await layer.group_discard("chat", foreign)
+    await layer.group_discard("chat", "work")
+    await layer.send("slow", {})
+    await asyncio.sleep(0.6)
+    await layer.forget_channel(channel)
+    await layer.global_statistics()
+    await layer.channel_statistics("slow")
+    await layer.channel_statistics(foreign)
+    await layer.flush()
+
+
+IN_A_PROCESS = """
+import asyncio, sys
+from fairway.redis import RedisChannelLayer
+
+async def main():
+    layer = RedisChannelLayer([sys.argv[1]], heartbeat=0.1, lease=0.5)
+    await layer.group_add("chat", await layer.new_channel())
+    for n in range(9):
+        await layer.send("work", {"n": n})
+    await layer.receive("work")
+    print(layer.node, flush=True)
+    await layer.receive("nothing")
+
+asyncio.run(main())
+"""
+
+
+async def buries_a_node(layer: RedisChannelLayer, host: str, server: RedisServer) -> None:
+    """A process is killed while it holds messages."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", IN_A_PROCESS, host, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    node = (await process.stdout.readline()).decode().strip()
+    assert server.admin.zscore("{asgi}:nodes", node) is not None
+    process.kill()
+    await process.wait()
+    deadline = time.monotonic() + LIMIT
+    while server.admin.zscore("{asgi}:nodes", node) is not None:
+        assert time.monotonic() < deadline
+        await layer.global_statistics()
+        await asyncio.sleep(0.1)
+
+
+def test_the_table_names_every_option_with_its_default() -> None:
+    listed = {}
+    line = r"^\| (`\w+`(?:, `\w+`)*) \| `(.*?)` \|"
+    for names, default in re.findall(line, PAGE.read_text(), re.MULTILINE):
+        listed.update(dict.fromkeys(re.findall(r"\w+", names), default))
+    parameters = inspect.signature(RedisChannelLayer).parameters.values()
+    options = {p.name: p.default for p in parameters if p.kind is not p.VAR_KEYWORD}
+    assert listed.keys() == options.keys()
+    for name, default in options.items():
+        if name != "hosts":
+            assert listed[name].replace('"', "'") == repr(default), name
