@@ -76,7 +76,10 @@ class Connection:
     def rollback(self) -> None:
         """End a transaction, if there is one, as if it had never been."""
         with contextlib.suppress(Conflict, Broken, Refused), self._errors():
-            self._raw.rollback()
+            if self._wire is not None:
+                self._wire.rollback()
+            else:
+                self._raw.rollback()
 
     def close(self) -> None:
         """Drop the connection."""

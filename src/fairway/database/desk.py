@@ -80,15 +80,22 @@ class Desk:
     # -- the thread -------------------------------------------------------------------
 
     def _serve(self) -> None:
-        while True:
-            with self._lock:
-                if not self._links and self._tasks.empty():
-                    self._serving = False
-                    break
+        while self._wanted():
             jobs = self._next()
             if jobs:
                 self._carry_out(jobs)
-        self._disconnect()
+
+    def _wanted(self) -> bool:
+        """Whether anybody needs this thread; where not, its connection ends with it."""
+        with self._lock:
+            if self._links or not self._tasks.empty():
+                return True
+            # At once: the next thread must not meet what this one is about to close.
+            self._serving = False
+            transactions, self._transactions = self._transactions, None
+        if transactions is not None:
+            transactions.connection.close()
+        return False
 
     def _next(self) -> list[Job]:
         """Wait for something to do; batches that came together."""

@@ -22,7 +22,7 @@ from ..errors import StoreUnavailable
 from ..store import Reader
 from .connection import Connection
 from .entries import Pairs, in_order, unpacked
-from .faults import Refused
+from .faults import Broken, Refused
 from .options import LinkOptions
 from .queries import Cursor
 from .statements import Call
@@ -60,6 +60,7 @@ class DatabaseFeed:
         self._on_pooler = on_pooler
         self._loop = asyncio.get_running_loop()
         self._closed = False
+        self._in_use = False
         self._waking: Waking | None = None  # the thread's, once it is connected
         self._ahead = threading.Semaphore(_AHEAD)
         self._cursor: Cursor = reader.cursor
@@ -71,6 +72,9 @@ class DatabaseFeed:
         name = f"fairway-db-reader-{self._options.node}"
         threading.Thread(target=self._serve, name=name, daemon=True).start()
         await asyncio.wrap_future(self._begun)
+        if self._closed:
+            raise Broken("the connection broke as soon as it was made")
+        self._in_use = True
 
     def close(self) -> None:
         """Stop reading."""
@@ -184,14 +188,16 @@ class DatabaseFeed:
     # -- the loop ---------------------------------------------------------------------
 
     def _deliver(self, born: int, entries: list[Entry]) -> None:
-        for id, sent, pairs in entries:
-            if self._closed:
-                return
-            # First, so that whatever delivering it leads to, no entry is delivered twice.
-            self._reader.cursor = (born, id)
-            for part in in_order(pairs):
-                self._reader.deliver(sent, part)
-        self._ahead.release()
+        try:
+            for id, sent, pairs in entries:
+                if self._closed:
+                    return
+                # First, so that whatever delivering it leads to, no entry is delivered twice.
+                self._reader.cursor = (born, id)
+                for part in in_order(pairs):
+                    self._reader.deliver(sent, part)
+        finally:
+            self._ahead.release()
 
     def _found_another(self, cursor: Cursor, lost: bool) -> None:
         if not self._closed:
@@ -201,8 +207,9 @@ class DatabaseFeed:
         self._ahead.release()
 
     def _break(self) -> None:
-        if not self._closed:
-            self._closed = True
+        was_in_use = self._in_use and not self._closed
+        self._closed = True
+        if was_in_use:
             self._lost()
 
 

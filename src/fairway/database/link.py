@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..core.outbox import Batch
 from .decide import Outcome
+from .faults import Broken
 
 if TYPE_CHECKING:
     from .desk import Desk
@@ -23,6 +24,13 @@ class DatabaseLink:
         self._loop = asyncio.get_running_loop()
         self._closed = False
         self._under_way = 0
+        self._in_use = False
+
+    def begin(self) -> None:
+        """The link is handed over to whoever asked for it, unless it broke already."""
+        if self._closed:
+            raise Broken("the connection broke as soon as it was made")
+        self._in_use = True
 
     @property
     def idle(self) -> bool:
@@ -59,8 +67,9 @@ class DatabaseLink:
         _tell(outcomes)
 
     def _break(self) -> None:
-        if not self._closed:
-            self._closed = True
+        was_in_use = self._in_use and not self._closed
+        self._closed = True
+        if was_in_use:
             self._lost()
 
 

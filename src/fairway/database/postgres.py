@@ -14,9 +14,13 @@ from typing import Any
 
 from psycopg import errors, pq
 
-#: Statements that are planned once, and after how many uses.
+#: Statements that are planned once, after how many uses, and how long they may be.
 _MOST_PREPARED = 500
 _PREPARED_AFTER = 2
+_LONG = 2000
+
+#: Milliseconds after which a server that says nothing is taken for gone.
+_SILENCE_MS = 30_000
 
 _INTEGERS = (20, 21, 23, 1700)
 _BYTES = 17
@@ -34,7 +38,8 @@ class Wire:
         self.prepares = False
         self._names: dict[str, str] = {}
         self._uses: dict[str, int] = {}
-        self._preparations: list[str] = []
+        #: Preparations that go before the statements of this call.
+        self._fresh: dict[str, str] = {}
         self._number = 0
 
     @property
@@ -49,13 +54,22 @@ class Wire:
         for text, values in rendered:
             literals = list(map(self._literal, values))
             texts.append(self._execution(text, literals) if values else text)
+        fresh, self._fresh = self._fresh, {}
         try:
-            return self._send("; ".join([*self._preparations, *texts]))[len(self._preparations) :]
+            answers = self._send([*fresh.values(), *texts])
         except errors.Error:
-            self._names = {}
+            for text in fresh:  # whether the server has these now is not known
+                del self._names[text]
             raise
-        finally:
-            self._preparations = []
+        return answers[len(fresh) :]
+
+    def rollback(self) -> None:
+        """End a transaction, if there is one; a statement that never ends, with its session."""
+        status = self._pgconn.transaction_status
+        if status in (pq.TransactionStatus.INTRANS, pq.TransactionStatus.INERROR):
+            self._send(["ROLLBACK"])
+        elif status == pq.TransactionStatus.ACTIVE:
+            self._pgconn.finish()
 
     def _execution(self, text: str, literals: list[str]) -> str:
         """A statement with its values; planning it costs twice what carrying it out does."""
@@ -66,18 +80,20 @@ class Wire:
         return text % tuple(literals)
 
     def _prepare(self, text: str) -> str | None:
+        if len(text) > _LONG or len(self._names) >= _MOST_PREPARED:
+            return None
         uses = self._uses[text] = self._uses.get(text, 0) + 1
-        if uses <= _PREPARED_AFTER or len(self._names) >= _MOST_PREPARED:
+        if uses <= _PREPARED_AFTER:
             return None
         self._number += 1
         name = self._names[text] = f"fairway_{self._number}"
         numbers = (f"${i}" for i in count(1))
         body = re.sub("%s", lambda _: next(numbers), text)
-        self._preparations.append(f"PREPARE {name} AS {body}")
+        self._fresh[text] = f"PREPARE {name} AS {body}"
         return name
 
-    def _send(self, query: str) -> list[Any]:
-        self._pgconn.send_query(query.encode())
+    def _send(self, statements: Sequence[str]) -> list[Any]:
+        self._pgconn.send_query("; ".join(statements).encode())
         self._flush()
         answers, failed = [], None
         while (result := self._next_result()) is not None:
@@ -89,6 +105,8 @@ class Wire:
                 answers.append(result.command_tuples)
         if failed is not None:
             raise errors.error_from_result(failed)
+        if len(answers) < len(statements):
+            raise errors.OperationalError("the connection ended before the last answer")
         return answers
 
     def check(self) -> None:
@@ -107,7 +125,8 @@ class Wire:
     def _next_result(self) -> Any:
         pgconn = self._pgconn
         while pgconn.is_busy():
-            self._poll.poll()
+            if not self._poll.poll(_SILENCE_MS):
+                raise errors.OperationalError("the server does not answer")
             pgconn.consume_input()
         return pgconn.get_result()
 

@@ -32,6 +32,7 @@ class DatabaseShard:
         link = DatabaseLink(self._desk, lost)
         try:
             await asyncio.wrap_future(self._desk.join(link))
+            link.begin()
         except BaseException:
             link.close()
             raise

@@ -113,6 +113,7 @@ class Listening:
     """Is woken by PostgreSQL's NOTIFY, on the reader's own connection."""
 
     def __init__(self, connection: Connection, channel: str):
+        connection.execute(f'LISTEN "{channel}"')
         self._connection = connection
         self._raw: Any = connection.raw
         self._near, self._far = socket.socketpair()
@@ -121,7 +122,6 @@ class Listening:
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._raw.fileno(), selectors.EVENT_READ)
         self._selector.register(self._near, selectors.EVENT_READ)
-        connection.execute(f'LISTEN "{channel}"')
 
     def wait(self, seconds: float) -> bool:
         woken = self._heard() or (bool(self._selector.select(seconds)) and self._heard())
