@@ -24,7 +24,7 @@ class Capacities:
         self.default = _positive("capacity", default)
         if patterns is not None and not isinstance(patterns, Mapping):
             raise ConfigurationError(
-                f"channel_capacity is {patterns!r}; it is a dict of globs or regexes, and capacities"
+                f"channel_capacity is {patterns!r}; it is a dict from globs or regexes to numbers"
             )
         self._patterns = [
             (_compiled(key), _positive(f"channel_capacity[{key!r}]", capacity))
