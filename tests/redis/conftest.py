@@ -85,9 +85,19 @@ def lasting_server() -> Iterator[RedisServer]:
 
 
 @pytest.fixture(scope="session")
-def shared_servers() -> Iterator[list[RedisServer]]:
+def eight_servers() -> Iterator[list[RedisServer]]:
     with servers(8) as started:
         yield started
+
+
+@pytest.fixture
+def shared_servers(eight_servers: list[RedisServer]) -> Iterator[list[RedisServer]]:
+    """Eight empty servers; whoever breaks one uses ``own_server``."""
+    for server in eight_servers:
+        server.admin.flushall()
+    yield eight_servers
+    for server in eight_servers:
+        wait_for(lambda server=server: not server.connections(), "connections are left")
 
 
 @pytest.fixture

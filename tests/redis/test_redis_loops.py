@@ -105,7 +105,7 @@ def test_a_loop_that_stays_and_ends(
         for n in range(2):
             assert await asyncio.wait_for(layer.receive(channel), LIMIT) == {"n": n}
         assert layer.store.node.read_at_home is False
-        assert connections(server) == [3]
+        await until(lambda: connections(server) == [3], "it has no connections of its own")
 
     for _ in range(2):
         run(stay())

@@ -91,6 +91,11 @@ async def rest_of(layer: RedisChannelLayer, count: int) -> list[int]:
     return got
 
 
+def is_buried(server: RedisServer) -> bool:
+    """Whether only one node is left."""
+    return server.admin.zcard("{asgi}:nodes") == 1
+
+
 @pytest.mark.patience(120)
 async def test_killed_while_ten_thousand_wait(
     make_layer: MakeLayer, server: RedisServer, start: Start
@@ -141,16 +146,16 @@ async def test_a_worker_killed_at_work(
     await until(lambda: len(child.got()) > 30, "it does not read")
     await sending
     child.signal(signal.SIGKILL)
-    child.process.wait()
+    await until(lambda: is_buried(used[0]), "it is not buried")
     rest = await rest_of(other, 300)
     got = child.got()
     drops = (await other.global_statistics())["drops"]
     print(f"{len(got)} before, {len(rest)} after, {drops}")
     assert not set(got) & set(rest)
-    # One more may have been received and not said any more.
     lost = 300 - len(got) - len(rest)
     assert 0 <= lost <= 20 * shards + 1
-    assert lost - 1 <= drops["reader_died"] <= lost
+    # One more may have been received and not said; some said and not acknowledged.
+    assert lost - 1 <= drops["reader_died"] <= lost + 20 * shards
     if shards == 1:
         assert rest == sorted(rest)
 
@@ -168,6 +173,7 @@ async def test_messages_dealt_to_a_frozen_worker_come_back(
     child.signal(signal.SIGSTOP)
     await send_all(other, "work", range(50, 150))
     child.signal(signal.SIGKILL)
+    await until(lambda: is_buried(server), "it is not buried")
     rest = await rest_of(other, 100)
     drops = (await other.global_statistics())["drops"]
     print(f"{len(rest)} of 100 came back, {drops}")

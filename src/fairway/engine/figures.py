@@ -8,7 +8,14 @@ from collections.abc import Sequence
 from ..types import Statistics
 
 
-def merge_figures(figures: Sequence[Statistics]) -> Statistics:
+class ShardFigures(Statistics, total=False):
+    """The figures of one shard; ``waiting``: normal channels with messages, which others
+    may hold messages of too."""
+
+    waiting: Sequence[str]
+
+
+def merge_figures(figures: Sequence[ShardFigures]) -> Statistics:
     """Sums, and the oldest of the oldest."""
     drops: Counter[str] = Counter()
     for shard in figures:
@@ -23,5 +30,7 @@ def merge_figures(figures: Sequence[Statistics]) -> Statistics:
     }
     if all("groups" in shard for shard in figures):
         merged["groups"] = sum(shard["groups"] for shard in figures)
-        merged["channels"] = sum(shard["channels"] for shard in figures)
+        waiting = [name for shard in figures for name in shard.get("waiting", ())]
+        again = len(waiting) - len(set(waiting))
+        merged["channels"] = sum(shard["channels"] for shard in figures) - again
     return merged

@@ -54,6 +54,8 @@ class Node:
         self._strange = set(engine.shards)
         #: Shards that may not have heard of all memberships.
         self._to_restore: set[str] = set()
+        #: The shard that hears what concerns no shard in particular.
+        self._first = engine.ring.shards[0]
         self._renew_at = self._mailbox.clock() + self._options.renewal
         self._beginners: list[Callable[[Any, BaseException | None], None]] = []
         #: Whether no loop that stays reads the inboxes yet.
@@ -174,9 +176,10 @@ class Node:
 
     def _beat(self, shard: str) -> None:
         """Renew the lease at one shard. In the I/O thread."""
-        news = self._drops_to_report() if shard == next(iter(self._pumps)) else {}
+        first = shard == self._first
+        news = self._drops_to_report() if first else {}
         done = partial(self._beaten, shard, news, self._mailbox.clock())
-        self._query(shard, "heartbeat", (self._unread_of_groups(), news), done)
+        self._query(shard, "heartbeat", (self._unread_of_groups() if first else 0, news), done)
         self._repeat(f"beat {shard}", self._options.heartbeat, partial(self._beat, shard))
 
     def _beaten(
@@ -223,7 +226,7 @@ class Node:
         """Have all drops of this node counted by the store."""
         news = self._drops_to_report()
         if news:
-            await self._engine.ask(next(iter(self._pumps)), "count_drops", news)
+            await self._engine.ask(self._first, "count_drops", news)
 
     async def survey(self) -> None:
         """Bury the dead and drop what expired, at every shard, now."""
@@ -262,16 +265,19 @@ class Node:
         loop.call_soon_threadsafe(self._recount, shard)
 
     def _recount(self, shard: str) -> None:
+        unread, cursor = self._unread_of(shard), self._pumps[shard].cursor
+        self._engine.home_soon(
+            self._query, shard, "resync", (cursor, unread), lambda *_: self.acks.resume(shard)
+        )
+
+    def _unread_of(self, shard: str) -> dict[str, int]:
+        """What a shard should count as waiting here, by channel."""
         with self._mailbox.lock:
-            unread = {
+            return {
                 channel: number
                 for channel, parcels in self._mailbox.inbox.parcels()
                 if (number := counted(parcels).get(shard, 0))
             }
-        cursor = self._pumps[shard].cursor
-        self._engine.home_soon(
-            self._query, shard, "resync", (cursor, unread), lambda *_: self.acks.resume(shard)
-        )
 
     def _lost_data(self, shard: str) -> None:
         """The inbox is gone; the heartbeat finds out what else is."""
@@ -472,19 +478,33 @@ class Node:
                 turn = self._engine.memberships.turn
             for group, address, _ in memberships:
                 self.unlist(group, address, True, turn)
+            for shard in self._pumps:
+                self.acks.hold(shard)
+            counts = {shard: self._unread_of(shard) for shard in self._pumps}
+            if of_groups := self._unread_of_groups():
+                self._lost("channels in groups", of_groups)
             unread = {channel: self.demand.unread(channel) for channel in self.demand.channels()}
-            await asyncio.gather(*[self._leave_shard(shard, unread) for shard in self._pumps])
+            await asyncio.gather(
+                *[self._leave_shard(shard, counts[shard], unread) for shard in self._pumps]
+            )
         finally:
             done(None, None)
 
     async def _leave_shard(
-        self, shard: str, unread: Mapping[str, Mapping[str, Sequence[Parcel]]]
+        self,
+        shard: str,
+        counts: Mapping[str, int],
+        unread: Mapping[str, Mapping[str, Sequence[Parcel]]],
     ) -> None:
         returned = {
             channel: stamps(by_shard.get(shard, [])) for channel, by_shard in unread.items()
         }
         try:
             cursor = self._pumps[shard].cursor
+            if shard == self._first:
+                await self.report_drops()
+            # What was handed over and not acknowledged yet is not lost.
+            await self._engine.ask(shard, "resync", cursor, counts)
             await self._engine.ask(shard, "leave_store", cursor, returned)
             for channel in returned:
                 await self._engine.ask(shard, "deal", channel)

@@ -43,7 +43,9 @@ class Writer:
         Where nothing is under way and the last flush held one call, so will this one, most
         likely: it goes at once.
         """
-        if self._single and not self._scheduled:
+        if self._scheduled:
+            return
+        if self._single:
             link = self._connector.connection
             if link is not None and link.idle:
                 link.write(self.outbox.collect())

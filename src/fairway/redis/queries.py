@@ -6,8 +6,8 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 from ..core.envelope import FLUSH, stamped
+from ..engine.figures import ShardFigures
 from ..names import Address
-from ..types import Statistics
 from .connection import Argument, RedisConnection
 from .keys import Keys
 from .options import LinkOptions
@@ -141,7 +141,7 @@ class RedisQueries:
         keys = self._keys
         return _texts(await self._script("group_channels", [keys.names(group), keys.nodes], []))
 
-    async def statistics(self, address: Address | None) -> Statistics:
+    async def statistics(self, address: Address | None) -> ShardFigures:
         """Figures of the shard, or of one channel at it."""
         keys = self._keys
         now, flat, sample, known, nodes, groups = await self._script(
@@ -162,11 +162,12 @@ class RedisQueries:
             "drops": drops,
             "groups": groups,
             "channels": sum(1 for number in pending.values() if number),
+            "waiting": [name for name, number in pending.items() if number and "!" not in name],
         }
 
     async def _channel_figures(
         self, address: Address, now: int, stats: Mapping[str, int], drops: dict[str, int]
-    ) -> Statistics:
+    ) -> ShardFigures:
         inbox = address.name if address.node is None else f"!{address.node}"
         if address.node is None:
             pending, oldest = await self._pending([address.name], [])

@@ -1,0 +1,146 @@
+"""Several servers as one store."""
+
+import asyncio
+import random
+from collections import Counter
+
+import pytest
+from benchmarks.ledger import Ledger
+from benchmarks.redis_server import RedisServer
+from benchmarks.traffic import Traffic
+from redis_support import MakeLayer, until
+
+from fairway.errors import ChannelFull, StoreUnavailable
+
+LIMIT = 15
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 8])
+async def test_nothing_is_lost(
+    make_layer: MakeLayer, shared_servers: list[RedisServer], dice: random.Random, count: int
+) -> None:
+    used = shared_servers[:count]
+    sender, *receivers = [make_layer(*used) for _ in range(3)]
+    traffic = Traffic(Ledger(), sender, receivers, dice, channels=2, pause=0.001)
+    await traffic.start()
+    await until(lambda: traffic.ledger.arrivals() > 2000, "no traffic")
+    await traffic.stop_sending()
+    await traffic.settle()
+    await traffic.stop()
+    traffic.ledger.check()
+    assert traffic.ledger.missing() == []
+    assert set(traffic.ledger.fates()) == {"stored"}
+    statistics = await sender.global_statistics()
+    assert statistics["messages_pending"] == 0
+    assert sum(statistics["drops"].values()) == 0
+
+
+@pytest.mark.parametrize("count", [2, 3, 8])
+async def test_normal_channels_spread_evenly_and_one_worker_empties_all(
+    make_layer: MakeLayer, shared_servers: list[RedisServer], count: int
+) -> None:
+    used = shared_servers[:count]
+    sender, worker = make_layer(*used, capacity=800), make_layer(*used, capacity=800)
+    for n in range(800):
+        await sender.send("work", {"n": n})
+    lengths = [server.admin.llen("{asgi}:q:work") for server in used]
+    assert max(lengths) - min(lengths) <= 1
+    got = [(await asyncio.wait_for(worker.receive("work"), LIMIT))["n"] for _ in range(800)]
+    assert sorted(got) == list(range(800))
+
+
+async def test_capacity_is_exact_over_shards(
+    make_layer: MakeLayer, shared_servers: list[RedisServer]
+) -> None:
+    used = shared_servers[:3]
+    layer, other = make_layer(*used, capacity=10), make_layer(*used, capacity=10)
+    for n in range(10):
+        await (layer if n % 2 else other).send("work", {"n": n})
+    with pytest.raises(ChannelFull):
+        await layer.send("work", {})
+    for _ in range(4):
+        await asyncio.wait_for(other.receive("work"), LIMIT)
+    while (await layer.channel_statistics("work"))["messages_pending"] > 6:
+        await asyncio.sleep(0.01)  # acknowledgements are on their way
+    for n in range(4):
+        await layer.send("work", {"n": n})
+    with pytest.raises(ChannelFull):
+        await layer.send("work", {})
+
+
+async def test_groups_and_process_specific_channels_have_one_shard_each(
+    make_layer: MakeLayer, shared_servers: list[RedisServer]
+) -> None:
+    used = shared_servers[:3]
+    layer = make_layer(*used)
+    channel = await layer.new_channel()
+    for n in range(60):
+        await layer.group_add(f"group-{n}", channel)
+    places = Counter(
+        place for place, server in enumerate(used) for _ in server.admin.scan_iter("{asgi}:gn:*")
+    )
+    assert sum(places.values()) == 60
+    assert min(places[place] for place in range(3)) > 5
+
+
+async def test_statistics_are_those_of_all(
+    make_layer: MakeLayer, shared_servers: list[RedisServer]
+) -> None:
+    used = shared_servers[:3]
+    layer, other = make_layer(*used, capacity=9), make_layer(*used, capacity=9)
+    channels = [await layer.new_channel() for _ in range(6)]
+    for channel in channels:
+        await other.send(channel, {})
+    for n in range(9):
+        await other.send("work", {"n": n})
+    for n in range(5):
+        await layer.group_add(f"group-{n}", channels[0])
+    with pytest.raises(ChannelFull):
+        await other.send("work", {})
+    statistics = await other.global_statistics()
+    assert statistics["messages_count"] == 15
+    assert statistics["messages_pending"] == 15
+    assert statistics["channels"] == 7
+    assert statistics["groups"] == 5
+    assert statistics["channel_full_count"] == 1
+    of_work = await layer.channel_statistics("work")
+    assert (of_work["messages_count"], of_work["messages_pending"]) == (9, 9)
+    assert (await layer.channel_statistics(channels[2]))["messages_pending"] == 1
+
+
+async def test_the_order_of_hosts_does_not_matter(
+    make_layer: MakeLayer, shared_servers: list[RedisServer]
+) -> None:
+    used = shared_servers[:3]
+    layer, other = make_layer(*used), make_layer(*reversed(used))
+    channels = [await layer.new_channel() for _ in range(20)]
+    for n, channel in enumerate(channels):
+        await layer.group_add(f"group-{n}", channel)
+        await other.group_send(f"group-{n}", {"n": n})
+        await other.send(channel, {"n": -n})
+        assert await asyncio.wait_for(layer.receive(channel), LIMIT) == {"n": n}
+        assert await asyncio.wait_for(layer.receive(channel), LIMIT) == {"n": -n}
+
+
+async def test_one_shard_away(
+    make_layer: MakeLayer, server: RedisServer, own_server: RedisServer
+) -> None:
+    """Only what is stored there is concerned."""
+    layer = make_layer(server, own_server, patience=0.5)
+    other = make_layer(server, own_server, patience=0.5)
+    channels = [await layer.new_channel() for _ in range(30)]
+    await asyncio.sleep(0.3)
+    own_server.kill()
+    outcomes = await asyncio.gather(
+        *[other.send(channel, {}) for channel in channels], return_exceptions=True
+    )
+    sent = [channel for channel, error in zip(channels, outcomes, strict=True) if error is None]
+    assert 5 < len(sent) < 25
+    for channel in sent:
+        assert await asyncio.wait_for(layer.receive(channel), LIMIT) == {}
+    failed = [error for error in outcomes if error is not None]
+    assert all(isinstance(error, StoreUnavailable) for error in failed)
+    await asyncio.to_thread(own_server.start)
+    for channel in channels:
+        await other.send(channel, {"n": 2})
+        assert await asyncio.wait_for(layer.receive(channel), LIMIT) == {"n": 2}
