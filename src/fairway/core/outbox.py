@@ -151,8 +151,14 @@ class Outbox:
         if address.node is None:
             self._batch.to_channels.setdefault((address.name, send.last), []).append(send)
         else:
-            by_name = self._batch.to_nodes.setdefault(address.node, {})
-            by_name.setdefault(address.name, []).append(send)
+            by_name = self._batch.to_nodes.get(address.node)
+            if by_name is None:
+                by_name = self._batch.to_nodes[address.node] = {}
+            sends = by_name.get(address.name)
+            if sends is None:
+                by_name[address.name] = [send]
+            else:
+                sends.append(send)
 
     def group_send(self, send: GroupSend) -> None:
         """Add a message for a group."""
