@@ -5,6 +5,7 @@ import functools
 import inspect
 import io
 import os
+import signal
 import traceback
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any
@@ -29,6 +30,9 @@ hypothesis.settings.load_profile("fairway")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # A shell's background job ignores Ctrl-C, and so would every process that a test starts.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line(
         "markers", "patience(seconds): how long this async test may take instead of a minute"
     )
