@@ -6,13 +6,14 @@ python -m benchmarks.render FILE.json …: a later file replaces cases of an ear
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from itertools import groupby
 from pathlib import Path
 
 import click
 
 from .plots import draw, draw_growth
-from .results import Report
+from .results import Report, Row
 from .tables import markdown, title
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -27,16 +28,23 @@ def main(files: tuple[Path, ...], docs: Path) -> None:
     text = page.read_text()
     images = docs / "images"
     images.mkdir(exist_ok=True)
-    for file in files:
-        report = Report.load(file)
-        for family, rows in groupby(report.rows, key=lambda row: row.family):
-            image = images / f"benchmarks-{family}.svg"
-            listed = list(rows)
-            (draw if listed[0].at is None else draw_growth)(listed, title(family), image)
-            table = markdown(listed)
-            picture = f"![{title(family)}](images/{image.name})"
-            text = between_markers(text, family, f"{machine(report)}\n\n{table}\n\n{picture}")
+    reports = [Report.load(file) for file in files]
+    for family, rows in groupby(latest(reports), key=lambda row: row.family):
+        image = images / f"benchmarks-{family}.svg"
+        listed = list(rows)
+        (draw if listed[0].at is None else draw_growth)(listed, title(family), image)
+        table = markdown(listed)
+        picture = f"![{title(family)}](images/{image.name})"
+        text = between_markers(text, family, f"{machine(reports[-1])}\n\n{table}\n\n{picture}")
     page.write_text(text)
+
+
+def latest(reports: Iterable[Report]) -> list[Row]:
+    """The rows of all reports, each as the last one has it."""
+    rows: dict[tuple[str, str], Row] = {}
+    for report in reports:
+        rows.update({(row.case, row.title): row for row in report.rows})
+    return list(rows.values())
 
 
 def machine(report: Report) -> str:

@@ -103,6 +103,7 @@ class _Runner:
         if self.case.fixed:
             self.case.measure(self.stage, self.case.quick)
             return
+        self.round()  # processes start as they are first asked for
         start = time.monotonic()
         self.round()
         factor = self._effort.seconds / max(time.monotonic() - start, 0.001)
