@@ -1,6 +1,7 @@
 """What docs/redis.md says to operators holds: the ACL line, the table of options."""
 
 import asyncio
+import contextlib
 import inspect
 import re
 import sys
@@ -11,6 +12,8 @@ from pathlib import Path
 import pytest
 from benchmarks.redis_server import RedisServer, free_port
 
+import fairway.redis
+from fairway.errors import StoreUnavailable
 from fairway.redis import RedisChannelLayer
 
 PAGE = Path(__file__).parents[1] / "docs" / "redis.md"
@@ -35,6 +38,7 @@ async def test_the_acl_line_lets_a_layer_do_everything(server: RedisServer) -> N
     layer, other = (RedisChannelLayer([host], **FAST) for _ in range(2))
     await everything(layer, other)
     await buries_a_node(layer, host, server)
+    await survives_a_break(layer, server)
     await layer.close()
     await other.close()
     denied = {entry["object"] for entry in server.admin.acl_log() if entry["reason"] != "auth"}
@@ -85,6 +89,38 @@ async def everything(layer: RedisChannelLayer, other: RedisChannelLayer) -> None
     await layer.channel_statistics(foreign)
     await layer.flush()
 
+
+async def survives_a_break(layer: RedisChannelLayer, server: RedisServer) -> None:
+    """And ends with messages in hand, which go back."""
+    channel = await layer.new_channel()
+    server.admin.script_flush()
+    server.cut_connections()
+    deadline = time.monotonic() + LIMIT
+    arrived = None
+    while arrived is None:
+        assert time.monotonic() < deadline
+        with contextlib.suppress(StoreUnavailable):  # a call met the cut
+            await layer.send(channel, {})
+        _, arrived = await layer.receive_many([channel], timeout=0.2)
+    server.admin.script_flush()
+    await asyncio.gather(*(layer.send("work", {"n": n}) for n in range(20)))
+    for _ in range(2):
+        await asyncio.wait_for(layer.receive("work"), LIMIT)
+
+
+def test_the_acl_line_has_every_command_of_the_scripts() -> None:
+    scripts = (Path(fairway.redis.__file__).parent / "scripts").glob("*.lua")
+    named = {
+        call.group(1).lower() + ("|" + call.group(2).lower() if call.group(1) in FAMILIES else "")
+        for script in scripts
+        for call in re.finditer(r"\.p?call\('([A-Z]+)'(?:, '([A-Z]+)')?", script.read_text())
+    }
+    assert named
+    assert named <= {part[1:] for part in acl_line() if part.startswith("+")}
+
+
+#: Commands whose first argument is a command too.
+FAMILIES = ("XGROUP", "XINFO", "SCRIPT")
 
 IN_A_PROCESS = """
 import asyncio, sys
