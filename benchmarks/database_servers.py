@@ -9,6 +9,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from contextlib import suppress
 from glob import glob
 from pathlib import Path
 from types import TracebackType
@@ -199,5 +200,6 @@ class MariaDBServer(DatabaseServer):
             if database == "fairway"
         ]  # fmt: skip
         for id in found:
-            self.ask(f"KILL {id}")
+            with suppress(Exception):  # it ended by itself
+                self.ask(f"KILL {id}")
         return len(found)

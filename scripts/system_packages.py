@@ -16,6 +16,7 @@ import say
 PACKAGES = {
     "chromium": "chromium",
     "mariadbd": "mariadb-server",
+    "pgbouncer": "pgbouncer",
     "postgres": "postgresql",
     "redis-server": "redis-server",
 }

@@ -2,9 +2,7 @@
 
 import asyncio
 import gc
-import json
 import logging
-import os
 import random
 import secrets
 import threading
@@ -12,12 +10,8 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
-from benchmarks.database_servers import DatabaseServer, MariaDBServer, PostgreSQLServer
-from database_support import FAST, MakeLayer, wait_for
-
-os.environ["DJANGO_SETTINGS_MODULE"] = "benchmarks.django_settings"
-
-from django.db import connections
+from benchmarks.database_servers import MariaDBServer, PostgreSQLServer
+from database_support import FAST, MakeLayer, know, postgresql_settings, wait_for
 
 from fairway.database import DatabaseChannelLayer
 
@@ -58,27 +52,18 @@ def _ours() -> set[threading.Thread]:
     return {thread for thread in threading.enumerate() if thread.name.startswith("fairway")}
 
 
-def _know(alias: str, settings: dict[str, object]) -> None:
-    """Make an alias known, here and in child processes."""
-    known = json.loads(os.environ.get("FAIRWAY_DATABASES", "{}"))
-    known[alias] = settings
-    os.environ["FAIRWAY_DATABASES"] = json.dumps(known)
-    complete = connections.configure_settings({"default": {}, alias: dict(settings)})
-    connections.settings[alias] = complete[alias]
-
-
 @pytest.fixture(scope="session")
 def sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The application's SQLite file."""
     path = tmp_path_factory.mktemp("sqlite") / "db.sqlite3"
-    _know("sqlite", {"ENGINE": "django.db.backends.sqlite3", "NAME": str(path)})
+    know("sqlite", {"ENGINE": "django.db.backends.sqlite3", "NAME": str(path)})
     return path
 
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[PostgreSQLServer]:
     with PostgreSQLServer() as server:
-        _know("postgresql", postgresql_settings(server))
+        know("postgresql", postgresql_settings(server))
         yield server
 
 
@@ -87,19 +72,12 @@ def mariadb() -> Iterator[MariaDBServer]:
     import benchmarks.django_settings  # noqa: F401  # finds a driver
 
     with MariaDBServer() as server:
-        _know(
+        know(
             "mariadb",
             {"ENGINE": "django.db.backends.mysql", "NAME": "fairway", "USER": "root",
              "HOST": "127.0.0.1", "PORT": server.port},
         )  # fmt: skip
         yield server
-
-
-def postgresql_settings(server: PostgreSQLServer) -> dict[str, object]:
-    return {
-        "ENGINE": "django.db.backends.postgresql", "NAME": "postgres", "USER": "postgres",
-        "HOST": "127.0.0.1", "PORT": server.port,
-    }  # fmt: skip
 
 
 @pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
@@ -137,6 +115,3 @@ def dice() -> random.Random:
     seed = secrets.randbits(32)
     print(f"seed {seed}")
     return random.Random(seed)
-
-
-__all__ = ["DatabaseServer"]

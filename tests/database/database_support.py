@@ -1,16 +1,20 @@
 """What the tests of the database layer share."""
 
 import asyncio
+import json
+import os
 import time
 from collections.abc import Callable
 
+from benchmarks.database_servers import PostgreSQLServer
+from django.db import connections
+
 from fairway.database import DatabaseChannelLayer
+
+os.environ["DJANGO_SETTINGS_MODULE"] = "benchmarks.django_settings"
 
 #: So that leases lapse, and heartbeats come, within the length of a test.
 FAST = {"heartbeat": 0.2, "lease": 1.0}
-
-#: The aliases of every test that is to hold on all databases.
-ALIASES = ["sqlite", "postgresql", "mariadb"]
 
 MakeLayer = Callable[..., DatabaseChannelLayer]
 
@@ -29,3 +33,19 @@ async def until(condition: Callable[[], object], else_: str, patience: float = 2
     while not condition():
         assert time.monotonic() < deadline, else_
         await asyncio.sleep(0.01)
+
+
+def know(alias: str, settings: dict[str, object]) -> None:
+    """Make an alias known, here and in child processes."""
+    known = json.loads(os.environ.get("FAIRWAY_DATABASES", "{}"))
+    known[alias] = settings
+    os.environ["FAIRWAY_DATABASES"] = json.dumps(known)
+    complete = connections.configure_settings({"default": {}, alias: dict(settings)})
+    connections.settings[alias] = complete[alias]
+
+
+def postgresql_settings(server: PostgreSQLServer) -> dict[str, object]:
+    return {
+        "ENGINE": "django.db.backends.postgresql", "NAME": "postgres", "USER": "postgres",
+        "HOST": "127.0.0.1", "PORT": server.port,
+    }  # fmt: skip

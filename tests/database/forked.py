@@ -16,7 +16,7 @@ from fairway.database import DatabaseChannelLayer
 from fairway.database.connection import features_for
 from fairway.errors import ChannelFull
 
-FAST = {"heartbeat": 0.5, "lease": 5.0}
+FAST = {"heartbeat": 0.3, "lease": 2.0}
 
 
 async def read(layer: DatabaseChannelLayer, channel: str) -> None:

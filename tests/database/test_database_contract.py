@@ -25,7 +25,10 @@ class DatabaseHarness(LayerHarness):
     def __init__(self, alias: str, run: Callable[..., Any] = asyncio.run, **config: Any):
         self._alias = alias
         super().__init__(
-            DatabaseChannelLayer, {"alias": alias, "prefix": PREFIX, **FAST, **config}, run=run
+            DatabaseChannelLayer,
+            {"alias": alias, "prefix": PREFIX, **FAST, **config},
+            run=run,
+            moment=0.1,
         )
         self.can |= {"wipe"}
 

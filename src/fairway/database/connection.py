@@ -32,6 +32,7 @@ class Connection:
     def __init__(self, alias: str, prefix: str):
         self.features = features_for(alias)
         self.statements = Statements(self.features, prefix)
+        self._alias = alias
         self._title = f"database {alias!r}"
         settings = settings_for(alias, self.features)
         self._wrapper = load_backend(settings["ENGINE"]).DatabaseWrapper(settings, alias)
@@ -44,11 +45,18 @@ class Connection:
             # Not `connect`, which asks questions that only the application has.
             parameters = self._wrapper.get_connection_params()
             self._raw = self._wrapper.connection = self._wrapper.get_new_connection(parameters)
+        try:
+            self._prepare(prefix)
+        except BaseException:
+            self.close()
+            raise
+
+    def _prepare(self, prefix: str) -> None:
+        with self._errors():
             self._set_up()
+        tables.ensure(self, prefix, f"manage.py createchanneltables --database {self._alias}")
         if self.features.vendor == "sqlite":
-            self._file = OpenFile(settings["NAME"])
-        tables.ensure(self, prefix, f"manage.py createchanneltables --database {alias}")
-        if self.features.vendor == "sqlite":
+            self._file = OpenFile(self._wrapper.settings_dict["NAME"])
             # From now on we wait for others ourselves, and more briefly than SQLite does.
             self.execute("PRAGMA busy_timeout = 0")
 

@@ -18,6 +18,7 @@ from ..errors import FairwayError, OutcomeUnknown
 from .connection import Connection
 from .decide import Decision, Outcome, needs_of
 from .faults import Broken, Refused
+from .handed import HandedOver
 from .link import DatabaseLink
 from .options import LinkOptions
 from .queries import DatabaseQueries, _deal_all
@@ -52,6 +53,7 @@ class Desk:
         self._links: set[DatabaseLink] = set()
         self._serving = False
         self._transactions: Transactions | None = None
+        self.handed = HandedOver()
 
     # -- from any thread --------------------------------------------------------------
 
@@ -69,6 +71,9 @@ class Desk:
 
     def write(self, link: DatabaseLink, batch: Batch) -> None:
         """Carry out a batch; its callers hear through the link."""
+        if batch.acks and min(batch.acks.values()) > 0:
+            self.handed.add(batch.acks)
+            batch.acks = {}
         self._tasks.put((link, batch))
 
     def leave(self, link: DatabaseLink) -> None:
@@ -162,17 +167,29 @@ class Desk:
                     self._answer(link, query)
 
     def _change(self, jobs: list[Job]) -> list[list[Outcome]]:
+        """What the callers of each batch hear, once all of them are carried out."""
+        handed = Batch()
+        handed.acks = self.handed.take()
+        try:
+            return self._change_all([handed, *(batch for _, batch in jobs)])[1:]
+        except OutcomeUnknown:
+            raise  # the node will tell what it holds
+        except Exception:
+            self.handed.add(handed.acks)
+            raise
+
+    def _change_all(self, batches: list[Batch]) -> list[list[Outcome]]:
         needs = Needs()
-        for _, batch in jobs:
+        for batch in batches:
             _widen(needs, needs_of(batch, self._options.node))
         if needs == Needs():
-            return [[] for _ in jobs]
-        if self._quickly([batch for _, batch in jobs]):
-            return [quick_outcomes(batch) for _, batch in jobs]
+            return [[] for _ in batches]
+        if self._quickly(batches):
+            return list(map(quick_outcomes, batches))
 
         def decide(state: State) -> tuple[list[list[Outcome]], bool, set[str]]:
             outcomes = []
-            for _, batch in jobs:
+            for batch in batches:
                 decision = Decision(state)
                 decision.apply(batch)
                 outcomes.append(decision.outcomes)
@@ -207,6 +224,9 @@ class Desk:
         return True
 
     def _answer(self, link: DatabaseLink, query: Query[Any]) -> None:
+        if query.name == "resync":
+            self.handed.take()  # which it says better
+
         def ask() -> Any:
             return DatabaseQueries(self._connected()).answer(query.name, query.arguments)
 

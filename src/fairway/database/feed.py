@@ -21,8 +21,10 @@ from typing import Any
 from ..errors import StoreUnavailable
 from ..store import Reader
 from .connection import Connection
+from .decide import count_field
 from .entries import Pairs, in_order, unpacked
-from .faults import Broken, Refused
+from .faults import Broken, Conflict, Refused
+from .handed import HandedOver
 from .options import LinkOptions
 from .queries import Cursor
 from .statements import Call
@@ -36,6 +38,8 @@ _ROWS = 100
 _AHEAD = 2
 #: Delivered rows that may stand until a fetch deletes them; in quiet times they go sooner.
 _KEPT = 50
+#: Channels of which a fetch tells that messages were handed over; of more the desk tells.
+_TOLD = 50
 
 Entry = tuple[int, int, Pairs]
 
@@ -51,6 +55,7 @@ class DatabaseFeed:
         reader: Reader,
         lost: Callable[[], None],
         on_pooler: Callable[[], None],
+        handed: HandedOver,
     ):
         self._open = open
         self._options = options
@@ -58,6 +63,7 @@ class DatabaseFeed:
         self._reader = reader
         self._lost = lost
         self._on_pooler = on_pooler
+        self._handed = handed
         self._loop = asyncio.get_running_loop()
         self._closed = False
         self._in_use = False
@@ -157,7 +163,12 @@ class DatabaseFeed:
         else:
             calls += [("mark_read", own), ("reading", own)]
         calls += [("inbox_next", own, self._cursor[1], _ROWS), ("commit",)]
-        *_, state, rows, _ = run(*calls)
+        handed = self._handed.take(_TOLD)
+        try:
+            *_, state, rows, _ = run(*calls[:1], *self._acks(handed), *calls[1:])
+        except Conflict:
+            self._handed.add(handed)
+            raise
         self._meet(state)
         if not rows:
             return False
@@ -168,6 +179,17 @@ class DatabaseFeed:
         self._ahead.acquire()
         self._post(self._deliver, self._cursor[0], entries)
         return len(rows) == _ROWS
+
+    def _acks(self, handed: dict[str, int]) -> list[Call]:
+        """What tells of messages that were handed over; the node is locked before the counts."""
+        if not handed:
+            return []
+        own = self._options.node
+        rows = sorted((count_field(name), number) for name, number in handed.items())
+        lock: Call = ("lock_nodes", [own])
+        if self._transactions.connection.features.together:
+            return [lock, ("ack", rows, own)]
+        return [lock, *(("ack_one", number, number, field, own) for field, number in rows)]
 
     def _meet(self, rows: list[Any]) -> int:
         """See whether the inbox is still the one we knew; its last entry."""

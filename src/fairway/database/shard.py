@@ -40,7 +40,13 @@ class DatabaseShard:
 
     async def open_feed(self, reader: Reader, lost: Callable[[], None]) -> DatabaseFeed:
         feed = DatabaseFeed(
-            self._connect, self._options, self._wake_name, reader, lost, self._pooler_found
+            self._connect,
+            self._options,
+            self._wake_name,
+            reader,
+            lost,
+            self._pooler_found,
+            self._desk.handed,
         )
         try:
             await feed.begin()

@@ -116,6 +116,9 @@ SELECT 1 / (CASE WHEN (SELECT COUNT(*) FROM counted) = %s THEN 1 ELSE 0 END),
 UPDATE {counts} c SET n = GREATEST(0, c.n - CAST(v.n AS bigint)) FROM (VALUES %r) v (field, n)
 WHERE c.field = v.field AND c.node = %s;
 
+-- ack_one
+UPDATE {counts} SET n = CASE WHEN n > %s THEN n - %s ELSE 0 END WHERE field = %s AND node = %s;
+
 -- put_queue
 INSERT INTO {queue} (channel, id, sent, n, body) VALUES %r;
 
