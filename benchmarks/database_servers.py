@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pwd
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from glob import glob
 from pathlib import Path
 from types import TracebackType
@@ -104,6 +107,14 @@ class PostgreSQLServer(DatabaseServer):
 
     title = "PostgreSQL"
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """For ``DATABASES``."""
+        return {
+            "ENGINE": "django.db.backends.postgresql", "NAME": "postgres", "USER": "postgres",
+            "HOST": "127.0.0.1", "PORT": self.port,
+        }  # fmt: skip
+
     def install(self) -> None:
         self.data = self.folder / "data"
         initdb = ["initdb", "-D", str(self.data), "-U", "postgres", "-A", "trust", "-N",
@@ -151,6 +162,14 @@ class MariaDBServer(DatabaseServer):
     """MariaDB, with as little as it runs with."""
 
     title = "MariaDB"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """For ``DATABASES``."""
+        return {
+            "ENGINE": "django.db.backends.mysql", "NAME": "fairway", "USER": "root",
+            "HOST": "127.0.0.1", "PORT": self.port,
+        }  # fmt: skip
 
     def install(self) -> None:
         self.data = self.folder / "data"
@@ -203,3 +222,37 @@ class MariaDBServer(DatabaseServer):
             with suppress(Exception):  # it ended by itself
                 self.ask(f"KILL {id}")
         return len(found)
+
+
+@contextmanager
+def told_to_processes(store: str) -> Iterator[None]:
+    """A fresh database of this kind: ``django_settings`` finds it in the environment."""
+    with ExitStack() as stack:
+        databases = {store: _settings(store, stack)}
+        if store == "postgresql":
+            databases["default"] = databases[store]  # the peer's models are in no other
+        os.environ["FAIRWAY_DATABASES"] = json.dumps(databases)
+        os.environ["DJANGO_SETTINGS_MODULE"] = "benchmarks.django_settings"
+        if store == "postgresql":
+            migrate = [sys.executable, "-m", "django", "migrate", "-v0"]
+            subprocess.run(migrate, check=True)
+        yield
+
+
+def _settings(store: str, stack: ExitStack) -> dict[str, Any]:
+    if store == "sqlite":
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="fairway-sqlite-"))
+        return {"ENGINE": "django.db.backends.sqlite3", "NAME": f"{folder}/db.sqlite3"}
+    server = stack.enter_context(PostgreSQLServer() if store == "postgresql" else MariaDBServer())
+    return server.settings
+
+
+def peer_layer() -> Any:
+    """channels_postgres on the database of these processes."""
+    import django
+
+    django.setup()
+    from channels_postgres.core import PostgresChannelLayer
+    from django.db import connections
+
+    return PostgresChannelLayer(**connections.settings["postgresql"])

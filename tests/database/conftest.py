@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from benchmarks.database_servers import MariaDBServer, PostgreSQLServer
-from database_support import FAST, MakeLayer, know, postgresql_settings, wait_for
+from database_support import FAST, MakeLayer, know, wait_for
 
 from fairway.database import DatabaseChannelLayer
 
@@ -63,7 +63,7 @@ def sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[PostgreSQLServer]:
     with PostgreSQLServer() as server:
-        know("postgresql", postgresql_settings(server))
+        know("postgresql", server.settings)
         yield server
 
 
@@ -72,11 +72,7 @@ def mariadb() -> Iterator[MariaDBServer]:
     import benchmarks.django_settings  # noqa: F401  # finds a driver
 
     with MariaDBServer() as server:
-        know(
-            "mariadb",
-            {"ENGINE": "django.db.backends.mysql", "NAME": "fairway", "USER": "root",
-             "HOST": "127.0.0.1", "PORT": server.port},
-        )  # fmt: skip
+        know("mariadb", server.settings)
         yield server
 
 

@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import Callable
 
-from benchmarks.database_servers import PostgreSQLServer
 from django.db import connections
 
 from fairway.database import DatabaseChannelLayer
@@ -42,10 +41,3 @@ def know(alias: str, settings: dict[str, object]) -> None:
     os.environ["FAIRWAY_DATABASES"] = json.dumps(known)
     complete = connections.configure_settings({"default": {}, alias: dict(settings)})
     connections.settings[alias] = complete[alias]
-
-
-def postgresql_settings(server: PostgreSQLServer) -> dict[str, object]:
-    return {
-        "ENGINE": "django.db.backends.postgresql", "NAME": "postgres", "USER": "postgres",
-        "HOST": "127.0.0.1", "PORT": server.port,
-    }  # fmt: skip

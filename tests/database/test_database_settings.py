@@ -13,7 +13,7 @@ import django
 import pytest
 from benchmarks.database_servers import PostgreSQLServer
 from benchmarks.pgbouncer import PgBouncer
-from database_support import MakeLayer, know, postgresql_settings, wait_for
+from database_support import MakeLayer, know, wait_for
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
@@ -59,7 +59,7 @@ async def test_behind_a_pooler(
     postgresql: PostgreSQLServer, make_layer: MakeLayer, caplog: pytest.LogCaptureFixture
 ) -> None:
     with PgBouncer(postgresql.port) as pooler:
-        know("pooled", {**postgresql_settings(postgresql), "PORT": pooler.port})
+        know("pooled", {**postgresql.settings, "PORT": pooler.port})
         receiver, sender = make_layer("pooled"), make_layer("postgresql")
         channel = await receiver.new_channel()
         await receiver.group_add("group", channel)
@@ -83,7 +83,7 @@ async def test_an_account_that_may_not_create_tables(
     postgresql.ask("DROP ROLE IF EXISTS app")
     postgresql.ask("CREATE ROLE app LOGIN")
     postgresql.ask("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
-    know("app", {**postgresql_settings(postgresql), "USER": "app"})
+    know("app", {**postgresql.settings, "USER": "app"})
     layer = make_layer("app", patience=0.2)
     with pytest.raises(StoreUnavailable, match=r"manage\.py createchanneltables --database app"):
         await layer.send("work", {})
