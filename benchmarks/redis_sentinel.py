@@ -53,18 +53,27 @@ class Watched:
         return next(server for server in self.servers if server.port == int(port))
 
     def fail_over(self, *, crash: bool) -> float:
-        """Have the replica take over; the monotonic time at which it had."""
+        """Have the replica take over; the monotonic time at which it had.
+
+        A former master that lives goes on as one until the sentinels demote it, some seconds
+        later; what is stored there meanwhile is lost.
+        """
         former = self.master
         if crash:
             former.kill()
         else:
             self.sentinels[0].admin.execute_command("SENTINEL", "FAILOVER", MASTER)
         deadline = time.monotonic() + PATIENCE
-        while (now := self.master) is former or now.admin.info("replication")["role"] != "master":
+        while self._is_master(former, crash) or not self._is_master(self.master, False):
             if time.monotonic() > deadline:
                 raise RuntimeError("the sentinels chose no new master")
             time.sleep(0.02)
         return time.monotonic()
+
+    def _is_master(self, server: RedisServer, crashed: bool) -> bool:
+        if crashed:
+            return self.master is server
+        return bool(server.admin.info("replication")["role"] == "master")
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from fairway.redis import RedisChannelLayer
 
@@ -28,5 +28,15 @@ async def until(condition: Callable[[], object], else_: str, patience: float = 2
     """:func:`wait_for` in a coroutine."""
     deadline = time.monotonic() + patience
     while not condition():
+        assert time.monotonic() < deadline, else_
+        await asyncio.sleep(0.01)
+
+
+async def eventually(
+    condition: Callable[[], Awaitable[object]], else_: str, patience: float = 20
+) -> None:
+    """:func:`until` for a condition that is awaited."""
+    deadline = time.monotonic() + patience
+    while not await condition():
         assert time.monotonic() < deadline, else_
         await asyncio.sleep(0.01)

@@ -8,7 +8,7 @@ import pytest
 from benchmarks.ledger import Ledger
 from benchmarks.redis_server import RedisServer
 from benchmarks.traffic import Traffic
-from redis_support import MakeLayer, until
+from redis_support import MakeLayer, eventually, until
 
 from fairway.errors import ChannelFull, StoreUnavailable
 
@@ -60,8 +60,11 @@ async def test_capacity_is_exact_over_shards(
         await layer.send("work", {})
     for _ in range(4):
         await asyncio.wait_for(other.receive("work"), LIMIT)
-    while (await layer.channel_statistics("work"))["messages_pending"] > 6:
-        await asyncio.sleep(0.01)  # acknowledgements are on their way
+
+    async def acknowledged() -> bool:
+        return (await layer.channel_statistics("work"))["messages_pending"] == 6
+
+    await eventually(acknowledged, "acknowledgements are missing")
     for n in range(4):
         await layer.send("work", {"n": n})
     with pytest.raises(ChannelFull):
