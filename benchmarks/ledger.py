@@ -22,35 +22,37 @@ class Fate(Enum):
     UNKNOWN = "outcome unknown"
 
 
-#: After these a message must not arrive.
-_IMPOSSIBLE = {Fate.FULL, Fate.REFUSED}
-
-
 class Sent:
-    """One message: what its sender heard, and where it is due and arrived."""
+    """One message: what its sender heard, and where it is still due."""
 
-    __slots__ = ("arrived", "channels", "fate", "number", "sender")
+    __slots__ = ("channels", "due", "excused", "fate", "number", "sender")
 
     def __init__(self, number: int, sender: str, channels: Sequence[str]):
         self.number = number
         self.sender = sender
         self.channels = channels
+        self.due = set(channels)
         self.fate = Fate.PENDING
-        #: The channels it was received from, each as often as it was.
-        self.arrived: list[str] = []
-
-    def missing(self) -> list[str]:
-        """The channels where it is due and was not received."""
-        return [channel for channel in self.channels if channel not in self.arrived]
+        #: Whether its loss is no fault of the layer's.
+        self.excused = False
 
 
 class Ledger:
-    """Thread-safe. A message is due at every channel it was sent to, once."""
+    """Thread-safe. A message is due at every channel it was sent to, once.
+
+    What arrived everywhere is forgotten, so that a ledger can be kept for hours.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._sent: list[Sent] = []
+        self._numbers = 0
+        self._open: dict[int, Sent] = {}
+        self._refused: set[int] = set()
+        self._fates: Counter[str] = Counter()
+        self._arrivals = 0
         self._last: dict[tuple[str, str], int] = {}
+        self._latest: dict[str, int] = {}
+        self._latest_of_group: dict[str, int] = {}
         #: What should not have been received, in words.
         self.faults: list[str] = []
 
@@ -60,12 +62,10 @@ class Ledger:
         """Send a message that says who it is, and note what came of it."""
         sent = self.enter([channel], sender)
         try:
-            await layer.send(channel, {"number": sent.number})
+            await layer.send(channel, self.message(sent))
         except (ChannelFull, StoreUnavailable) as error:
-            sent.fate = fate_of(error)
-        else:
-            sent.fate = Fate.STORED
-        return sent.fate
+            return self.settle(sent, fate_of(error))
+        return self.settle(sent, Fate.STORED)
 
     async def group_send(
         self, layer: ChannelLayer, group: str, members: Sequence[str], sender: str
@@ -73,86 +73,123 @@ class Ledger:
         """Send to a group with these members."""
         sent = self.enter(members, sender)
         try:
-            await layer.group_send(group, {"number": sent.number})
+            await layer.group_send(group, self.message(sent))
         except StoreUnavailable as error:
-            sent.fate = fate_of(error)
-        else:
-            sent.fate = Fate.STORED
-        return sent.fate
+            return self.settle(sent, fate_of(error))
+        return self.settle(sent, Fate.STORED)
 
     def enter(self, channels: Sequence[str], sender: str) -> Sent:
         """A new message, due at these channels."""
         with self._lock:
-            sent = Sent(len(self._sent), sender, channels)
-            self._sent.append(sent)
+            sent = self._open[self._numbers] = Sent(self._numbers, sender, channels)
+            self._numbers += 1
         return sent
+
+    @staticmethod
+    def message(sent: Sent) -> dict[str, Any]:
+        """What travels."""
+        return {"number": sent.number, "sender": sent.sender, "group": len(sent.channels) > 1}
+
+    def settle(self, sent: Sent, fate: Fate) -> Fate:
+        """Note what the sender heard."""
+        with self._lock:
+            sent.fate = fate
+            self._fates[fate.value] += 1
+            if fate in (Fate.FULL, Fate.REFUSED):
+                if len(sent.due) < len(sent.channels):
+                    self.faults.append(f"{sent.number} arrived, and its sender heard: {fate.value}")
+                self._refused.add(sent.number)
+                self._open.pop(sent.number, None)
+            elif not sent.due:
+                self._open.pop(sent.number, None)
+        return fate
 
     # -- receiving ------------------------------------------------------------------------
 
     def received(self, channel: str, message: dict[str, Any]) -> None:
         """Somebody received ``message`` from ``channel``."""
+        number = message["number"]
         with self._lock:
-            sent = self._sent[message["number"]]
-            if channel not in sent.channels:
-                self.faults.append(f"{sent.number}, for {sent.channels}, came to {channel}")
-            if channel in sent.arrived:
-                self.faults.append(f"{sent.number} came to {channel} twice")
-            sent.arrived.append(channel)
+            self._arrivals += 1
+            self._latest[channel] = max(number, self._latest.get(channel, -1))
+            if message["group"]:
+                self._latest_of_group[channel] = max(number, self._latest_of_group.get(channel, -1))
+            self._strike_off(number, channel)
             if "!" in channel:
-                self._check_order(sent, channel)
+                self._check_order(number, message["sender"], channel)
 
-    def _check_order(self, sent: Sent, channel: str) -> None:
-        before = self._last.get((sent.sender, channel), -1)
-        if sent.number < before:
-            self.faults.append(
-                f"{sent.number} came to {channel} after {before}, from {sent.sender}"
-            )
-        self._last[sent.sender, channel] = max(before, sent.number)
+    def _strike_off(self, number: int, channel: str) -> None:
+        sent = self._open.get(number)
+        if number in self._refused:
+            self.faults.append(f"{number} came to {channel}, and its sender heard that it was not")
+        elif sent is None or channel not in sent.due:
+            self.faults.append(f"{number} came to {channel} twice, or is not for it")
+        else:
+            sent.due.discard(channel)
+            if not sent.due and sent.fate is not Fate.PENDING:
+                del self._open[number]
+
+    def _check_order(self, number: int, sender: str, channel: str) -> None:
+        before = self._last.get((sender, channel), -1)
+        if number < before:
+            self.faults.append(f"{number} came to {channel} after {before}, from {sender}")
+        self._last[sender, channel] = max(before, number)
 
     # -- the balance ------------------------------------------------------------------------
 
     def fates(self) -> Counter[str]:
         """How many messages met each fate."""
         with self._lock:
-            return Counter(sent.fate.value for sent in self._sent)
+            return self._fates.copy()
 
     def arrivals(self) -> int:
         """How many messages were received."""
         with self._lock:
-            return sum(len(sent.arrived) for sent in self._sent)
+            return self._arrivals
+
+    def reached(self, since: int) -> set[str]:
+        """The channels where a message with a number from ``since`` on arrived."""
+        with self._lock:
+            return {channel for channel, number in self._latest.items() if number >= since}
+
+    def reached_by_group(self, since: int) -> set[str]:
+        """:meth:`reached` by messages to a group."""
+        with self._lock:
+            latest = self._latest_of_group.items()
+            return {channel for channel, number in latest if number >= since}
 
     def missing(self, since: int = 0, before: int | None = None) -> list[tuple[int, str]]:
         """Stored messages that did not arrive, of those with numbers in this range."""
         with self._lock:
             return [
                 (sent.number, channel)
-                for sent in self._sent[since:before]
-                if sent.fate is Fate.STORED
-                for channel in sent.missing()
+                for sent in self._open.values()
+                if sent.fate is Fate.STORED and not sent.excused
+                if sent.number >= since and (before is None or sent.number < before)
+                for channel in sorted(sent.due)
             ]
 
-    def reached(self, since: int) -> set[str]:
-        """The channels where messages with numbers from ``since`` on arrived."""
+    def excuse(self, before: int) -> int:
+        """The store lost its data: how many messages of before did not arrive, and need not."""
+        excused = len(self.missing(before=before))
         with self._lock:
-            return {channel for sent in self._sent[since:] for channel in sent.arrived}
+            for sent in self._open.values():
+                if sent.number < before:
+                    sent.excused = True
+        return excused
 
     def unsettled(self) -> list[int]:
         """Messages whose senders heard nothing."""
         with self._lock:
-            return [sent.number for sent in self._sent if sent.fate is Fate.PENDING]
+            return [sent.number for sent in self._open.values() if sent.fate is Fate.PENDING]
 
     def check(self) -> None:
-        """Raise AssertionError unless nothing came twice, in disorder, or after a refusal."""
-        with self._lock:
-            ghosts = [
-                sent.number for sent in self._sent if sent.fate in _IMPOSSIBLE and sent.arrived
-            ]
+        """Raise AssertionError if anything came twice, in disorder, or after a refusal."""
         assert not self.faults, self.faults[:10]
-        assert not ghosts, f"received though the sender heard that they were not stored: {ghosts}"
 
     def __len__(self) -> int:
         with self._lock:
-            return len(self._sent)
+            return self._numbers
 
 
 def fate_of(error: BaseException) -> Fate:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from random import Random
 
@@ -15,7 +16,9 @@ class Traffic:
     """Senders and receivers in one event loop: process-specific and normal channels, and a group.
 
     Each of ``receivers`` (layers) reads some process-specific channels, which are all in one
-    group, and the normal channel; ``sender`` (a layer) sends to all of them.
+    group, and the normal channel; ``sender`` (a layer) sends to all of them. ``pause``: the
+    mean number of seconds between two messages to a channel. ``impatience``: how likely a
+    receive is to be cancelled.
     """
 
     def __init__(
@@ -27,6 +30,7 @@ class Traffic:
         *,
         channels: int = 3,
         pause: float = 0.002,
+        impatience: float = 0.0,
     ):
         self.ledger = ledger
         self.normal = f"work-{dice.getrandbits(32):x}"
@@ -37,6 +41,7 @@ class Traffic:
         self._dice = dice
         self._channels = channels
         self._pause = pause
+        self._impatience = impatience
         self._senders: list[asyncio.Task[None]] = []
         self._readers: list[asyncio.Task[None]] = []
         self._sending = True
@@ -86,7 +91,19 @@ class Traffic:
 
     async def _receive(self, layer: ChannelLayer, channel: str) -> None:
         while True:
-            self.ledger.received(channel, await layer.receive(channel))
+            if self._dice.random() < self._impatience:
+                await self._receive_impatiently(layer, channel)
+            else:
+                self.ledger.received(channel, await layer.receive(channel))
+
+    async def _receive_impatiently(self, layer: ChannelLayer, channel: str) -> None:
+        reading = asyncio.ensure_future(layer.receive(channel))
+        try:
+            await asyncio.wait({reading}, timeout=2 * self._pause * self._dice.random())
+        finally:
+            reading.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                self.ledger.received(channel, await reading)
 
     async def _send_to(self, channel: str) -> None:
         sender = f"sender of {channel}"
