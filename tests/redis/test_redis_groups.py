@@ -112,3 +112,22 @@ async def test_other_nodes_hear_of_a_group_that_shrinks(
     assert sorted(await layers[0].group_channels("chat")) == sorted(channels[:3])
     for layer, channel in zip(layers[:3], channels[:3], strict=True):
         assert await asyncio.wait_for(layer.receive(channel), LIMIT) == {"n": 1}
+
+
+async def test_memberships_are_put_back_whatever_comes_first(
+    make_layer: MakeLayer, server: RedisServer
+) -> None:
+    """The store lost its data, and hears of a node first by what it wants."""
+    layer, other = make_layer(server, heartbeat=1.0, lease=3.0), make_layer(server)
+    channel = await layer.new_channel()
+    await layer.group_add("chat", channel)
+    await until(lambda: server.admin.exists("{asgi}:gn:chat"), "no group")
+    server.admin.flushall()
+    await layer.receive_many(["work"], timeout=0.01)
+    await layer.group_add("other", channel)
+    received = asyncio.ensure_future(layer.receive(channel))
+    deadline = asyncio.get_running_loop().time() + LIMIT
+    while not received.done():
+        assert asyncio.get_running_loop().time() < deadline
+        await other.group_send("chat", {"n": 1})
+        await asyncio.wait([received], timeout=0.1)

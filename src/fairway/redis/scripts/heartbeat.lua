@@ -7,7 +7,8 @@
 local node, lease, of_groups = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local now = now_ms()
 go_on_without_memory(KEYS[3])
-local known = lives(KEYS[1], node, now) and 1 or 0
+local before = tonumber(redis.call('ZSCORE', KEYS[1], node) or 0)
+local known = before >= now and before % 1 == 0 and 1 or 0
 redis.call('ZADD', KEYS[1], now + lease, node)
 -- Always there, so that the key keeps its expiry when the last message was handed over.
 redis.call('HSET', KEYS[3], '@', of_groups)

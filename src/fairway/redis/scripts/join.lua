@@ -24,7 +24,7 @@ if node ~= '' and turn == '' then
   redis.call('ZADD', KEYS[2], 'NX', 0, node)
 elseif node ~= '' then
   redis.call('ZADD', KEYS[2], 'GT', turn, node)
-  redis.call('ZADD', KEYS[4], 'NX', now + lease, node)
+  meet(KEYS[4], node, tonumber(lease), now)
 end
 for i = 1, 3 do redis.call('PEXPIRE', KEYS[i], kept) end
 redis.call('ZADD', KEYS[5], now + kept, group)

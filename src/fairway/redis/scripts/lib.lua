@@ -39,6 +39,12 @@ local function lives(nodes, node, now)
   return lease and tonumber(lease) >= now
 end
 
+-- A node that is not known yet is not dead either: it gets a lease until its first heartbeat.
+-- That it ends half a millisecond later tells it from one that a heartbeat gave.
+local function meet(nodes, node, lease, now)
+  redis.call('ZADD', nodes, 'NX', now + lease + 0.5, node)
+end
+
 -- Since when somebody was heard here without a long gap. Where nobody was, the store itself
 -- was away, and a lease that lapsed meanwhile says nothing about its node.
 local function heard_since(stats, lease, now)

@@ -10,7 +10,7 @@ local now = now_ms()
 go_on_without_memory(keys.stats)
 expire_queue(keys.queue, keys.stats, now - expiry)
 if credit > 0 then
-  redis.call('ZADD', keys.nodes, 'NX', now + lease, ARGV[7])
+  meet(keys.nodes, ARGV[7], lease, now)
   redis.call(anew == '1' and 'ZADD' or 'ZINCRBY', keys.want, credit, ARGV[7])
   redis.call('PEXPIRE', keys.want, expiry + 86400000)
 end
