@@ -21,6 +21,7 @@ demo: ## run the chat and its live panel (PORT=8000)
 test: lint ## lint, then test on the oldest, the newest and the default Python here
 	@$(PYTHON) scripts/system_packages.py
 	@$(VENV) scripts/core_tests.py
+	@$(VENV) scripts/redis_py_matrix.py
 	$(SAY) "all tests on $$($(VENV) --version)"
 	@$(VENV) -m pytest --numprocesses 2
 

@@ -5,11 +5,16 @@ import threading
 
 import pytest
 from benchmarks.redis_server import RedisServer, free_port
-from redis_support import MakeLayer
+from redis_support import MakeLayer, until
 
 from fairway.errors import LayerClosed, StoreUnavailable
 
 LIMIT = 20
+
+
+def our_threads() -> list[str]:
+    names = [thread.name for thread in threading.enumerate()]
+    return [name for name in names if name.startswith("fairway")]
 
 
 async def test_closing_a_layer_whose_server_was_never_reached(make_layer: MakeLayer) -> None:
@@ -17,7 +22,7 @@ async def test_closing_a_layer_whose_server_was_never_reached(make_layer: MakeLa
     with pytest.raises(StoreUnavailable):
         await layer.send("work", {})
     await layer.close()
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("fairway")]
+    await until(lambda: not our_threads(), "threads are left")
 
 
 @pytest.mark.parametrize("attempt", range(10))

@@ -16,6 +16,7 @@ async def test_a_frozen_server_is_noticed(
     make_layer: MakeLayer, own_server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("fairway.redis.connection.SILENCE", 1.0)
+    monkeypatch.setattr("fairway.redis.dialing.PATIENCE", 1.0)
     layer, late = make_layer(own_server, patience=0.5), make_layer(own_server, patience=0.5)
     channel = await layer.new_channel()
     own_server.pause()
