@@ -73,7 +73,10 @@ class Watched:
     def _is_master(self, server: RedisServer, crashed: bool) -> bool:
         if crashed:
             return self.master is server
-        return bool(server.admin.info("replication")["role"] == "master")
+        try:
+            return bool(server.admin.info("replication")["role"] == "master")
+        except redis.exceptions.ConnectionError:  # while it is demoted it drops its clients
+            return True
 
 
 @contextmanager
