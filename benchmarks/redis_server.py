@@ -96,6 +96,11 @@ class RedisServer:
             self._process.wait(timeout=PATIENCE)
             self._process = None
 
+    def forget(self) -> None:
+        """Lose the data, while it does not run."""
+        for path in self.folder.glob("appendonly*"):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
     def pause(self) -> None:
         """Freeze it: connections stay open, nothing answers."""
         self._signal(signal.SIGSTOP)

@@ -36,7 +36,7 @@ class Traffic:
         self.normal = f"work-{dice.getrandbits(32):x}"
         self.group = f"group-{dice.getrandbits(32):x}"
         self.specific: list[str] = []
-        self._sender = sender
+        self.sender = sender
         self._receivers = receivers
         self._dice = dice
         self._channels = channels
@@ -108,11 +108,11 @@ class Traffic:
     async def _send_to(self, channel: str) -> None:
         sender = f"sender of {channel}"
         while self._sending:
-            await self._paused(await self.ledger.send(self._sender, channel, sender))
+            await self._paused(await self.ledger.send(self.sender, channel, sender))
 
     async def _send_to_group(self) -> None:
         while self._sending:
-            sent = self.ledger.group_send(self._sender, self.group, self.specific, "group")
+            sent = self.ledger.group_send(self.sender, self.group, self.specific, "group")
             await self._paused(await sent)
 
     async def _paused(self, fate: Fate) -> None:
