@@ -65,13 +65,17 @@ class SentinelDialer:
 
     async def dial(self) -> Connection:
         sentinel = Sentinel(self._sentinels, sentinel_kwargs=dict(self._sentinel_arguments))
+        pool = SentinelConnectionPool(self._master, sentinel, **self._arguments)
+        connection = cast(Connection, pool.make_connection())
         try:
-            pool = SentinelConnectionPool(self._master, sentinel, **self._arguments)
-            connection = cast(Connection, pool.make_connection())
             await _open(self._name, connection)
-            return connection
         finally:
-            await asyncio.gather(*[client.aclose() for client in sentinel.sentinels])
+            try:
+                await asyncio.gather(*[client.aclose() for client in sentinel.sentinels])
+            except BaseException:
+                _abandon(connection)  # a loop that ends cancels whoever waits here
+                raise
+        return connection
 
 
 async def _open(name: str, connection: Connection) -> None:
@@ -79,9 +83,13 @@ async def _open(name: str, connection: Connection) -> None:
     try:
         await asyncio.wait_for(connection.connect(), PATIENCE)
     except BaseException as error:
-        writer, connection._reader, connection._writer = connection._writer, None, None
-        if writer is not None:
-            writer.transport.abort()
+        _abandon(connection)
         if isinstance(error, (redis.exceptions.RedisError, OSError, asyncio.TimeoutError)):
             raise StoreUnavailable(f"{name}: {error or 'no answer'}") from error
         raise
+
+
+def _abandon(connection: Connection) -> None:
+    writer, connection._reader, connection._writer = connection._writer, None, None
+    if writer is not None:
+        writer.transport.abort()
