@@ -218,7 +218,7 @@ def test_under_djangos_test_runner(tmp_path: Path, parallel: list[str]) -> None:
     ended = subprocess.run(
         [sys.executable, "-m", "django", "test", *parallel],
         cwd=tmp_path, capture_output=True, text=True, timeout=60,
-        env={**os.environ, "PYTHONPATH": ".", "DJANGO_SETTINGS_MODULE": "settings"},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([".", *filter(None, sys.path)]), "DJANGO_SETTINGS_MODULE": "settings"},
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr
     assert "Ran 4 tests" in ended.stderr

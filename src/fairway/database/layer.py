@@ -51,7 +51,7 @@ class DatabaseChannelLayer(ChannelLayer):
         symmetric_encryption_keys: Sequence[str | bytes] | None = None,
         *,
         max_message_size: int = MAX_MESSAGE_SIZE,
-        prefetch: int = 200,
+        prefetch: int = 500,
         inbox_capacity: int = 10_000,
         heartbeat: float = 2.0,
         lease: float = 10.0,
