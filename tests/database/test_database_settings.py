@@ -215,10 +215,11 @@ def test_under_djangos_test_runner(tmp_path: Path, parallel: list[str]) -> None:
         "DATABASES = {'default': {'ENGINE': 'django.db.backends.sqlite3', 'NAME': 'db.sqlite3'}}\n"
         "INSTALLED_APPS = ['fairway.django']\nUSE_TZ = True\n"
     )
+    path = os.pathsep.join([".", *filter(None, sys.path)])
     ended = subprocess.run(
         [sys.executable, "-m", "django", "test", *parallel],
         cwd=tmp_path, capture_output=True, text=True, timeout=60,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([".", *filter(None, sys.path)]), "DJANGO_SETTINGS_MODULE": "settings"},
+        env={**os.environ, "PYTHONPATH": path, "DJANGO_SETTINGS_MODULE": "settings"},
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr
     assert "Ran 4 tests" in ended.stderr
