@@ -1,1 +1,0 @@
-"""Fairway in a Django project: ``INSTALLED_APPS += ["fairway.django"]``."""
