@@ -11,6 +11,9 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
+#: Stores that are databases of Django's.
+DATABASES = ("postgresql", "sqlite", "mariadb")
+
 #: Seconds a server may take to start.
 _PATIENCE = 20
 
@@ -19,8 +22,20 @@ _PATIENCE = 20
 def servers_for(store: str, count: int) -> Iterator[list[str]]:
     """The addresses of ``count`` fresh servers of a store; none where it needs none."""
     with ExitStack() as stack:
+        if store in DATABASES:
+            stack.enter_context(database_for(store))
+            store, count = "redis", 1  # for the peers beside
         needed = count if store == "redis" else 0
         yield [stack.enter_context(redis_server()) for _ in range(needed)]
+
+
+@contextmanager
+def database_for(store: str) -> Iterator[None]:
+    """A fresh database, as the alias of the store's name in the processes started meanwhile."""
+    from .database_servers import told_to_processes  # only now: it imports this
+
+    with told_to_processes(store):
+        yield
 
 
 @contextmanager

@@ -28,6 +28,8 @@ class Layer:
     family: str
     ours: bool
     config: Mapping[str, Any] = field(default_factory=dict)
+    #: Other families whose layers it is set beside.
+    beside: tuple[str, ...] = ()
 
     def make(self, servers: Sequence[str], changes: Mapping[str, Any]) -> Any:
         """A layer object, for the process that calls this; ``changes`` to its configuration."""
@@ -72,6 +74,7 @@ def _filled(value: Any, servers: Sequence[str]) -> Any:
 
 
 _REDIS = {"hosts": "{servers}", "capacity": PLENTY}
+_DATABASES = ("postgresql", "sqlite", "mariadb")
 
 _LAYERS = [
     Layer(
@@ -87,12 +90,21 @@ _LAYERS = [
         {**_REDIS, "inbox_capacity": PLENTY},
     ),
     Layer(
-        "channels_redis.core", "channels_redis.core.RedisChannelLayer", "redis", False, _REDIS
+        "channels_redis.core", "channels_redis.core.RedisChannelLayer", "redis", False, _REDIS,
+        _DATABASES,
     ),
     Layer(
         "channels_redis.pubsub", "channels_redis.pubsub.RedisPubSubChannelLayer", "redis", False,
-        _REDIS,
+        _REDIS, _DATABASES,
     ),
+    *[
+        Layer(
+            f"fairway.{alias}", "fairway.database.DatabaseChannelLayer", alias, True,
+            {"alias": alias, "capacity": PLENTY, "inbox_capacity": PLENTY},
+        )
+        for alias in _DATABASES
+    ],
+    Layer("channels_postgres", "benchmarks.database_servers.peer_layer", "postgresql", False),
 ]  # fmt: skip
 
 LAYERS = {layer.name: layer for layer in _LAYERS}
@@ -116,4 +128,6 @@ def store_of(family: str) -> str:
 def of_family(family: str) -> list[Subject]:
     """The subjects of a family of cases; ours comes first."""
     subjects: list[Subject] = [*_LAYERS, *_PROGRAMS]
-    return [subject for subject in subjects if subject.family == store_of(family)]
+    store = store_of(family)
+    own = [subject for subject in subjects if subject.family == store]
+    return own + [s for s in subjects if isinstance(s, Layer) and store in s.beside]

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import os
 import shutil
+from glob import glob
 
 import say
 
 # The command that a test starts, and the Debian package that has it.
 PACKAGES = {
     "chromium": "chromium",
+    "mariadbd": "mariadb-server",
+    "pgbouncer": "pgbouncer",
+    "postgres": "postgresql",
     "redis-server": "redis-server",
 }
 
@@ -26,7 +30,7 @@ def main() -> None:
 
 def has(command: str) -> bool:
     """Debian keeps servers out of an ordinary user's PATH; look where it puts them too."""
-    folders = [os.environ.get("PATH", ""), "/usr/sbin"]
+    folders = [os.environ.get("PATH", ""), "/usr/sbin", *glob("/usr/lib/postgresql/*/bin")]
     return shutil.which(command, path=os.pathsep.join(folders)) is not None
 
 

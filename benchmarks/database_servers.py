@@ -1,0 +1,258 @@
+"""Private PostgreSQL and MariaDB servers that can be killed and brought back."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from glob import glob
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from .servers import free_port
+
+#: Seconds a server may take to start, or to end.
+PATIENCE = 60.0
+
+
+class DatabaseServer:
+    """A server on a free port, with data in a folder of its own. A context manager."""
+
+    title = ""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self.folder = Path(tempfile.mkdtemp(prefix="fairway-db-"))
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Any:
+        self.install()
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def install(self) -> None:
+        """Create the data folder."""
+        raise NotImplementedError
+
+    def command(self) -> list[str]:
+        """The command line of the server."""
+        raise NotImplementedError
+
+    def ask(self, statement: str) -> list[tuple[Any, ...]]:
+        """Carry out a statement on a connection of our own."""
+        raise NotImplementedError
+
+    def cut_connections(self) -> int:
+        """Break every connection of others; how many there were."""
+        raise NotImplementedError
+
+    def start(self) -> float:
+        """Start it; the monotonic time of its first answer."""
+        log = (self.folder / "log").open("ab")
+        self._process = subprocess.Popen(
+            self.command(), cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            start_new_session=True,
+        )  # fmt: skip
+        log.close()
+        return self._wait_until_ready()
+
+    def kill(self) -> None:
+        """Kill it as a crash would, with all its processes."""
+        if self._process is not None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait(timeout=PATIENCE)
+            self._process = None
+
+    def stop(self) -> None:
+        """End it in order."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGINT)
+            self._process.wait(timeout=PATIENCE)
+            self._process = None
+
+    def _wait_until_ready(self) -> float:
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            if self._process is None or self._process.poll() is not None:
+                raise RuntimeError(f"{self.title} ended: {(self.folder / 'log').read_text()}")
+            try:
+                self.ask("SELECT 1")
+            except Exception:  # whatever its driver raises while it starts
+                time.sleep(0.02)
+            else:
+                return time.monotonic()
+        raise RuntimeError(f"{self.title} does not answer: {(self.folder / 'log').read_text()}")
+
+
+class PostgreSQLServer(DatabaseServer):
+    """PostgreSQL, which refuses to run as root, so that it runs as another then."""
+
+    title = "PostgreSQL"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """For ``DATABASES``."""
+        return {
+            "ENGINE": "django.db.backends.postgresql", "NAME": "postgres", "USER": "postgres",
+            "HOST": "127.0.0.1", "PORT": self.port,
+        }  # fmt: skip
+
+    def install(self) -> None:
+        self.data = self.folder / "data"
+        initdb = ["initdb", "-D", str(self.data), "-U", "postgres", "-A", "trust", "-N",
+                  "-E", "UTF8", "--locale=C"]  # fmt: skip
+        if os.geteuid() == 0:
+            owner = pwd.getpwnam("nobody")
+            os.chown(self.folder, owner.pw_uid, owner.pw_gid)
+        subprocess.run(self._as_user(initdb), check=True, stdout=subprocess.DEVNULL)
+
+    def command(self) -> list[str]:
+        options = {
+            "port": self.port, "listen_addresses": "127.0.0.1", "fsync": "off",
+            "unix_socket_directories": self.folder, "shared_buffers": "64MB",
+            "autovacuum_naptime": "5s", "max_connections": 200,
+        }  # fmt: skip
+        pairs = [word for key, value in options.items() for word in ("-c", f"{key}={value}")]
+        return self._as_user(["postgres", "-D", str(self.data), *pairs])
+
+    def ask(self, statement: str) -> list[tuple[Any, ...]]:
+        import psycopg
+
+        with psycopg.connect(
+            host="127.0.0.1", port=self.port, user="postgres", dbname="postgres",
+            autocommit=True, application_name="admin", connect_timeout=10,
+        ) as connection:  # fmt: skip
+            cursor = connection.execute(statement)
+            return cursor.fetchall() if cursor.description else []
+
+    def cut_connections(self) -> int:
+        return len(
+            self.ask(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE backend_type = 'client backend' AND application_name <> 'admin'"
+            )
+        )
+
+    @staticmethod
+    def _as_user(command: list[str]) -> list[str]:
+        program = shutil.which(command[0]) or max(glob(f"/usr/lib/postgresql/*/bin/{command[0]}"))
+        words = [program, *command[1:]]
+        return words if os.geteuid() else ["setpriv", "--reuid=nobody", "--clear-groups", *words]
+
+
+class MariaDBServer(DatabaseServer):
+    """MariaDB, with as little as it runs with."""
+
+    title = "MariaDB"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """For ``DATABASES``."""
+        return {
+            "ENGINE": "django.db.backends.mysql", "NAME": "fairway", "USER": "root",
+            "HOST": "127.0.0.1", "PORT": self.port,
+        }  # fmt: skip
+
+    def install(self) -> None:
+        self.data = self.folder / "data"
+        user = ["--user=mysql"] if os.geteuid() == 0 else []
+        if user:
+            owner = pwd.getpwnam("mysql")
+            os.chown(self.folder, owner.pw_uid, owner.pw_gid)
+        subprocess.run(
+            ["mariadb-install-db", "--no-defaults", f"--datadir={self.data}",
+             "--auth-root-authentication-method=normal", "--skip-test-db", *user],
+            check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        self._user = user
+
+    def start(self) -> float:
+        ready = super().start()
+        self.ask("CREATE DATABASE IF NOT EXISTS fairway CHARACTER SET utf8mb4")
+        return ready
+
+    def command(self) -> list[str]:
+        program = shutil.which("mariadbd", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+        return [
+            program or "mariadbd", "--no-defaults", f"--datadir={self.data}",
+            f"--port={self.port}", "--bind-address=127.0.0.1", f"--socket={self.folder}/socket",
+            f"--pid-file={self.folder}/pid", "--innodb-flush-log-at-trx-commit=2",
+            "--innodb-buffer-pool-size=64M", "--skip-name-resolve", *self._user,
+        ]  # fmt: skip
+
+    def ask(self, statement: str) -> list[tuple[Any, ...]]:
+        import MySQLdb
+
+        connection = MySQLdb.connect(
+            host="127.0.0.1", port=self.port, user="root", connect_timeout=10
+        )
+        try:
+            cursor = connection.cursor()
+            cursor.execute(statement)
+            rows = list(cursor.fetchall()) if cursor.description else []
+            connection.commit()
+            return rows
+        finally:
+            connection.close()
+
+    def cut_connections(self) -> int:
+        found = [
+            id for id, database in self.ask("SELECT id, db FROM information_schema.processlist")
+            if database == "fairway"
+        ]  # fmt: skip
+        for id in found:
+            with suppress(Exception):  # it ended by itself
+                self.ask(f"KILL {id}")
+        return len(found)
+
+
+@contextmanager
+def told_to_processes(store: str) -> Iterator[None]:
+    """A fresh database of this kind: ``django_settings`` finds it in the environment."""
+    with ExitStack() as stack:
+        databases = {store: _settings(store, stack)}
+        if store == "postgresql":
+            databases["default"] = databases[store]  # the peer's models are in no other
+        os.environ["FAIRWAY_DATABASES"] = json.dumps(databases)
+        os.environ["DJANGO_SETTINGS_MODULE"] = "benchmarks.django_settings"
+        if store == "postgresql":
+            migrate = [sys.executable, "-m", "django", "migrate", "-v0"]
+            subprocess.run(migrate, check=True)
+        yield
+
+
+def _settings(store: str, stack: ExitStack) -> dict[str, Any]:
+    if store == "sqlite":
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="fairway-sqlite-"))
+        return {"ENGINE": "django.db.backends.sqlite3", "NAME": f"{folder}/db.sqlite3"}
+    server = stack.enter_context(PostgreSQLServer() if store == "postgresql" else MariaDBServer())
+    return server.settings
+
+
+def peer_layer() -> Any:
+    """channels_postgres on the database of these processes."""
+    import django
+
+    django.setup()
+    from channels_postgres.core import PostgresChannelLayer
+    from django.db import connections
+
+    return PostgresChannelLayer(**connections.settings["postgresql"])

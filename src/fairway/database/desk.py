@@ -1,0 +1,281 @@
+"""The one thread of a node that writes to the database, and its connection.
+
+Batches that come while it is busy become one transaction: the busier the database, the
+more each transaction carries.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from ..core.outbox import Batch, Query
+from ..errors import FairwayError, OutcomeUnknown
+from .connection import Connection
+from .decide import Decision, Outcome, needs_of
+from .faults import Broken, Refused
+from .handed import HandedOver
+from .link import DatabaseLink
+from .options import LinkOptions
+from .queries import DatabaseQueries, _deal_all
+from .quick import quick_calls, quick_outcomes
+from .state import Needs, State
+from .transaction import Transactions
+
+logger = logging.getLogger("fairway.database")
+
+#: Batches that one transaction carries at the most.
+_BATCHES_AT_ONCE = 200
+
+Job = tuple[DatabaseLink, Batch]
+
+
+class Desk:
+    """Starts its thread with the first link, and ends it with the last."""
+
+    def __init__(
+        self,
+        open: Callable[[], Connection],
+        options: LinkOptions,
+        wake: Callable[[str], str],
+        wake_own: Callable[[], None],
+    ):
+        self._open = open
+        self._options = options
+        self._wake = wake
+        self._wake_own = wake_own
+        self._lock = threading.Lock()
+        self._tasks: SimpleQueue[Callable[[], None] | Job] = SimpleQueue()
+        self._links: set[DatabaseLink] = set()
+        self._serving = False
+        self._transactions: Transactions | None = None
+        self.handed = HandedOver()
+
+    # -- from any thread --------------------------------------------------------------
+
+    def join(self, link: DatabaseLink) -> Future[None]:
+        """Connect for this link; the future raises :class:`StoreUnavailable`."""
+        joined: Future[None] = Future()
+        with self._lock:
+            self._links.add(link)
+            self._tasks.put(lambda: self._join(link, joined))
+            if not self._serving:
+                self._serving = True
+                name = f"fairway-db-{self._options.node}"
+                threading.Thread(target=self._serve, name=name, daemon=True).start()
+        return joined
+
+    def write(self, link: DatabaseLink, batch: Batch) -> None:
+        """Carry out a batch; its callers hear through the link."""
+        if batch.acks and min(batch.acks.values()) > 0:
+            self.handed.add(batch.acks)
+            batch.acks = {}
+        self._tasks.put((link, batch))
+
+    def leave(self, link: DatabaseLink) -> None:
+        """A link is not wanted any more; what it wrote before is still carried out."""
+        with self._lock:
+            self._links.discard(link)
+        self._tasks.put(lambda: None)
+
+    # -- the thread -------------------------------------------------------------------
+
+    def _serve(self) -> None:
+        while self._wanted():
+            jobs = self._next()
+            if jobs:
+                self._carry_out(jobs)
+
+    def _wanted(self) -> bool:
+        """Whether anybody needs this thread; where not, its connection ends with it."""
+        with self._lock:
+            if self._links or not self._tasks.empty():
+                return True
+            # At once: the next thread must not meet what this one is about to close.
+            self._serving = False
+            transactions, self._transactions = self._transactions, None
+        if transactions is not None:
+            transactions.connection.close()
+        return False
+
+    def _next(self) -> list[Job]:
+        """Wait for something to do; batches that came together."""
+        jobs: list[Job] = []
+        task: Callable[[], None] | Job = self._tasks.get()
+        while True:
+            if callable(task):
+                if jobs:
+                    self._carry_out(jobs)
+                    jobs = []
+                task()
+            else:
+                jobs.append(task)
+            if len(jobs) >= _BATCHES_AT_ONCE:
+                return jobs
+            try:
+                task = self._tasks.get_nowait()
+            except Empty:
+                return jobs
+
+    def _join(self, link: DatabaseLink, joined: Future[None]) -> None:
+        if not joined.set_running_or_notify_cancel():
+            return
+        try:
+            self._connected()
+        except Exception as error:
+            with self._lock:
+                self._links.discard(link)
+            joined.set_exception(_as_ours(error))
+        else:
+            joined.set_result(None)
+
+    def _connected(self) -> Transactions:
+        if self._transactions is None:
+            self._transactions = Transactions(self._open(), self._options, self._wake)
+        return self._transactions
+
+    def _disconnect(self) -> None:
+        transactions, self._transactions = self._transactions, None
+        if transactions is not None:
+            transactions.connection.close()
+
+    def _carry_out(self, jobs: list[Job]) -> None:
+        """All batches in one transaction, or each in its own where that one is refused."""
+        try:
+            outcomes = self._again_if_broken(lambda: self._change(jobs))
+        except OutcomeUnknown as error:
+            self._fail(jobs, error)
+            self._break()
+        except Broken as error:
+            self._fail(jobs, error)
+            self._break()
+        except Exception as error:
+            if len(jobs) == 1:
+                self._fail(jobs, _as_ours(error))
+                return
+            for job in jobs:
+                self._carry_out([job])
+        else:
+            for (link, _), told in zip(jobs, outcomes, strict=True):
+                link.finish(told)
+            for link, batch in jobs:
+                for query in batch.queries:
+                    self._answer(link, query)
+
+    def _change(self, jobs: list[Job]) -> list[list[Outcome]]:
+        """What the callers of each batch hear, once all of them are carried out."""
+        handed = Batch()
+        handed.acks = self.handed.take()
+        try:
+            return self._change_all([handed, *(batch for _, batch in jobs)])[1:]
+        except OutcomeUnknown:
+            raise  # the node will tell what it holds
+        except Exception:
+            self.handed.add(handed.acks)
+            raise
+
+    def _change_all(self, batches: list[Batch]) -> list[list[Outcome]]:
+        needs = Needs()
+        for batch in batches:
+            _widen(needs, needs_of(batch, self._options.node))
+        if needs == Needs():
+            return [[] for _ in batches]
+        if self._quickly(batches):
+            return list(map(quick_outcomes, batches))
+
+        def decide(state: State) -> tuple[list[list[Outcome]], bool, set[str]]:
+            outcomes = []
+            for batch in batches:
+                decision = Decision(state)
+                decision.apply(batch)
+                outcomes.append(decision.outcomes)
+            return outcomes, self._options.node in state.entries, state.undealt
+
+        transactions = self._connected()
+        outcomes, own, undealt = transactions.change(needs, decide)
+        while undealt:
+            undealt = transactions.change(Needs(channels=undealt), _deal_all)
+        if own:
+            self._wake_own()
+        return outcomes
+
+    def _quickly(self, batches: list[Batch]) -> bool:
+        """Carry batches out in one round trip, if that is possible."""
+        transactions = self._connected()
+        connection = transactions.connection
+        if not connection.features.together:
+            return False
+        calls = quick_calls(batches, self._options, connection.features.row_bytes, self._wake)
+        if calls is None:
+            return False
+        connection.check()
+        try:
+            transactions.patiently(lambda: connection.run(*calls))
+        except Broken as error:
+            raise OutcomeUnknown(f"the connection broke while a call was under way: {error}") from (
+                error
+            )
+        except Refused:
+            return False  # no room, perhaps: see
+        return True
+
+    def _answer(self, link: DatabaseLink, query: Query[Any]) -> None:
+        if query.name == "resync":
+            self.handed.take()  # which it says better
+
+        def ask() -> Any:
+            return DatabaseQueries(self._connected()).answer(query.name, query.arguments)
+
+        try:
+            answer = self._again_if_broken(ask)
+        except Exception as error:
+            link.tell([(query.done, None, _as_ours(error))])
+            if isinstance(error, (Broken, OutcomeUnknown)):
+                self._break()
+        else:
+            link.tell([(query.done, answer, None)])
+            if query.name == "echo":
+                self._wake_own()
+
+    def _again_if_broken(self, work: Callable[[], Any]) -> Any:
+        """A connection that broke while nobody used it is found so now: try on a new one."""
+        fresh = self._transactions is None
+        try:
+            return work()
+        except Broken:
+            if fresh:
+                raise
+            self._disconnect()
+            return work()
+
+    def _fail(self, jobs: list[Job], error: FairwayError) -> None:
+        for link, batch in jobs:
+            link.finish([(done, None, error) for done in batch.calls()])
+
+    def _break(self) -> None:
+        """Let every loop know, and connect anew when the first asks for it."""
+        self._disconnect()
+        with self._lock:
+            links, self._links = self._links, set()
+        for link in links:
+            link.broke()
+
+
+def _as_ours(error: Exception) -> FairwayError:
+    """An error for callers; one that nobody foresaw must not end the thread."""
+    if isinstance(error, FairwayError):
+        return error
+    logger.error("the database layer met an error that it doesn't know", exc_info=error)
+    return Refused(f"{type(error).__name__}: {error}")
+
+
+def _widen(needs: Needs, more: Needs) -> None:
+    needs.nodes |= more.nodes
+    needs.channels |= more.channels
+    needs.groups |= more.groups
+    needs.fields |= more.fields
+    needs.credits += more.credits

@@ -1,0 +1,247 @@
+"""Reads a node's inbox, in a thread of its own; the cursor stays with the reader.
+
+A fetch first says, in the node's row, that all entries so far may have been read, and
+that is stored before any is delivered: whoever buries a dead node knows which it
+certainly never saw. Since every writer to an inbox holds the node's row until its
+entries are stored, entries appear in order of their ids, and none can come later with
+an id below the cursor. What was delivered is deleted with the next fetch, so that a
+connection that breaks loses nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+from ..errors import StoreUnavailable
+from ..store import Reader
+from .connection import Connection
+from .decide import count_field
+from .entries import Pairs, in_order, unpacked
+from .faults import Broken, Conflict, Refused
+from .handed import HandedOver
+from .options import LinkOptions
+from .queries import Cursor
+from .statements import Call
+from .transaction import Transactions
+from .waking import Listening, Looking, Polling, Waking
+
+logger = logging.getLogger("fairway.database")
+
+#: Rows per fetch, and fetches that may wait for their delivery.
+_ROWS = 100
+_AHEAD = 2
+#: Delivered rows that may stand until a fetch deletes them; in quiet times they go sooner.
+_KEPT = 50
+#: Channels of which a fetch tells that messages were handed over; of more the desk tells.
+_TOLD = 50
+
+Entry = tuple[int, int, Pairs]
+
+
+class DatabaseFeed:
+    """Delivers the inbox to ``reader``, entry by entry, in order, each once."""
+
+    def __init__(
+        self,
+        open: Callable[[], Connection],
+        options: LinkOptions,
+        wake: Callable[[str], str],
+        reader: Reader,
+        lost: Callable[[], None],
+        on_pooler: Callable[[], None],
+        handed: HandedOver,
+    ):
+        self._open = open
+        self._options = options
+        self._wake = wake
+        self._reader = reader
+        self._lost = lost
+        self._on_pooler = on_pooler
+        self._handed = handed
+        self._loop = asyncio.get_running_loop()
+        self._closed = False
+        self._in_use = False
+        self._waking: Waking | None = None  # the thread's, once it is connected
+        self._ahead = threading.Semaphore(_AHEAD)
+        self._cursor: Cursor = reader.cursor
+        self._dropped: int = 0
+        self._begun: Future[None] = Future()
+
+    async def begin(self) -> None:
+        """Read what came since the cursor, then go on reading as it comes."""
+        name = f"fairway-db-reader-{self._options.node}"
+        threading.Thread(target=self._serve, name=name, daemon=True).start()
+        await asyncio.wrap_future(self._begun)
+        if self._closed:
+            raise Broken("the connection broke as soon as it was made")
+        self._in_use = True
+
+    def close(self) -> None:
+        """Stop reading."""
+        self._closed = True
+        self._ahead.release()
+        self.wake()
+
+    def wake(self) -> None:
+        """Have a look; from any thread."""
+        waking = self._waking
+        if waking is not None:
+            waking.wake()
+
+    # -- the thread -------------------------------------------------------------------
+
+    def _serve(self) -> None:
+        connection: Connection | None = None
+        try:
+            connection = self._open()
+            self._transactions = Transactions(connection, self._options, self._wake)
+            waking = self._waking = self._way_of_waking(connection)
+            self._fetch_all()
+            _settle(self._begun, None)
+            while not self._closed:
+                woken = waking.wait(self._options.heartbeat)
+                if not woken:
+                    self._transactions.patiently(self._drop_read)
+                self._fetch_all(woken)
+        except Exception as error:
+            if not isinstance(error, StoreUnavailable):
+                logger.exception("the reader of node %s met an unknown error", self._options.node)
+                error = Refused(f"{type(error).__name__}: {error}")
+            if not _settle(self._begun, error):
+                logger.debug("the reader of node %s: %s", self._options.node, error)
+                self._post(self._break)
+        finally:
+            if self._waking is not None:
+                self._waking.close()
+            if connection is not None:
+                connection.close()
+
+    def _way_of_waking(self, connection: Connection) -> Waking:
+        if connection.features.vendor == "sqlite":
+            return Looking(connection)
+        if connection.features.notifies:
+            if connection.direct:
+                return Listening(connection, self._wake(self._options.node))
+            self._on_pooler()
+        return Polling()
+
+    def _fetch_all(self, surely: bool = False) -> None:
+        """Fetch until nothing is left. Where ``surely`` is false, have a cheap look first."""
+        attempt = self._fetch if surely else self._look
+        while not self._closed and self._transactions.patiently(attempt):
+            attempt = self._fetch
+
+    def _look(self) -> bool:
+        """Whether something is to be fetched."""
+        (rows,) = self._transactions.connection.run(("reading", self._options.node))
+        return self._meet(rows) > self._cursor[1]
+
+    def _drop_read(self) -> None:
+        """Delete what was delivered."""
+        delivered = self._reader.cursor[1]
+        if delivered > self._dropped:
+            own = self._options.node
+            self._transactions.connection.run(("drop_read", own, delivered))
+            self._dropped = delivered
+
+    def _fetch(self) -> bool:
+        """Whether there may be more."""
+        run, own = self._transactions.connection.run, self._options.node
+        calls: list[Call] = [("begin",)]
+        delivered = self._reader.cursor[1]
+        if delivered - self._dropped >= _KEPT:
+            calls.append(("drop_read", own, delivered))
+            self._dropped = delivered
+        if self._transactions.connection.features.together:
+            calls.append(("mark_reading", own))
+        else:
+            calls += [("mark_read", own), ("reading", own)]
+        calls += [("inbox_next", own, self._cursor[1], _ROWS), ("commit",)]
+        handed = self._handed.take(_TOLD)
+        try:
+            *_, state, rows, _ = run(*calls[:1], *self._acks(handed), *calls[1:])
+        except Conflict:
+            self._handed.add(handed)
+            raise
+        self._meet(state)
+        if not rows:
+            return False
+        if self._waking is not None:
+            self._waking.arrived()
+        entries = [(id, sent, unpacked(bytes(body))) for id, sent, body in rows]
+        self._cursor = (self._cursor[0], rows[-1][0])
+        self._ahead.acquire()
+        self._post(self._deliver, self._cursor[0], entries)
+        return len(rows) == _ROWS
+
+    def _acks(self, handed: dict[str, int]) -> list[Call]:
+        """What tells of messages that were handed over; the node is locked before the counts."""
+        if not handed:
+            return []
+        own = self._options.node
+        rows = sorted((count_field(name), number) for name, number in handed.items())
+        lock: Call = ("lock_nodes", [own])
+        if self._transactions.connection.features.together:
+            return [lock, ("ack", rows, own)]
+        return [lock, *(("ack_one", number, number, field, own) for field, number in rows)]
+
+    def _meet(self, rows: list[Any]) -> int:
+        """See whether the inbox is still the one we knew; its last entry."""
+        born, last_id, _ = rows[0] if rows else (0, 0, 0)
+        if born != self._cursor[0]:
+            former, self._cursor = self._cursor, (born, born)
+            self._dropped = born
+            self._ahead.acquire()
+            self._post(self._found_another, self._cursor, former[0] != 0)
+        return int(last_id)
+
+    def _post(self, callback: Callable[..., None], *arguments: Any) -> None:
+        try:
+            self._loop.call_soon_threadsafe(callback, *arguments)
+        except RuntimeError:  # the loop ended without a word
+            self._closed = True
+
+    # -- the loop ---------------------------------------------------------------------
+
+    def _deliver(self, born: int, entries: list[Entry]) -> None:
+        try:
+            for id, sent, pairs in entries:
+                if self._closed:
+                    return
+                # First, so that whatever delivering it leads to, no entry is delivered twice.
+                self._reader.cursor = (born, id)
+                for part in in_order(pairs):
+                    self._reader.deliver(sent, part)
+        finally:
+            self._ahead.release()
+
+    def _found_another(self, cursor: Cursor, lost: bool) -> None:
+        if not self._closed:
+            self._reader.cursor = cursor
+            if lost:
+                self._reader.lost_data()
+        self._ahead.release()
+
+    def _break(self) -> None:
+        was_in_use = self._in_use and not self._closed
+        self._closed = True
+        if was_in_use:
+            self._lost()
+
+
+def _settle(future: Future[None], error: Exception | None) -> bool:
+    """Give a future its outcome, if it has none yet."""
+    if future.done():
+        return False
+    with contextlib.suppress(asyncio.InvalidStateError):
+        if error is None:
+            future.set_result(None)
+        else:
+            future.set_exception(error)
+    return True

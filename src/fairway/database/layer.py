@@ -1,0 +1,114 @@
+"""The contract over an alias of Django's ``DATABASES``."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping, Sequence
+from re import Pattern
+from typing import Any
+
+from ..codec import MAX_MESSAGE_SIZE
+from ..engine import Engine, EngineOptions
+from ..errors import ConfigurationError
+from ..layer import ChannelLayer
+from ..options import check_count, check_known, check_seconds
+from .connection import features_for
+from .options import LinkOptions
+from .queries import START
+from .shard import DatabaseShard
+
+_OPTIONS = [
+    "alias", "prefix", "expiry", "group_expiry", "capacity", "channel_capacity",
+    "symmetric_encryption_keys", "max_message_size", "prefetch", "inbox_capacity",
+    "heartbeat", "lease", "patience",
+]  # fmt: skip
+
+_PREFIX = re.compile(r"[a-z0-9_]{1,24}")
+
+
+class DatabaseChannelLayer(ChannelLayer):
+    """A channel layer on SQLite, PostgreSQL, MySQL or MariaDB.
+
+    ``alias``: of ``DATABASES``. ``prefix``: part of the names of the layer's tables.
+    ``prefetch``: messages of a normal channel taken ahead of its readers.
+    ``inbox_capacity``: unread batches that a process may leave in the database.
+    ``heartbeat``, ``lease``: seconds between signs of life, and after the last one until
+    a process counts as dead. ``patience``: seconds a call waits for a database that can't
+    be reached. Other options: see :class:`ChannelLayer`.
+    """
+
+    store: Engine
+
+    def __init__(
+        self,
+        alias: str = "default",
+        prefix: str = "asgi",
+        expiry: float = 60,
+        group_expiry: float | None = 86400,
+        capacity: int = 100,
+        channel_capacity: Mapping[str | Pattern[str], int] | None = None,
+        symmetric_encryption_keys: Sequence[str | bytes] | None = None,
+        *,
+        max_message_size: int = MAX_MESSAGE_SIZE,
+        prefetch: int = 500,
+        inbox_capacity: int = 10_000,
+        heartbeat: float = 2.0,
+        lease: float = 10.0,
+        patience: float = 5.0,
+        **unknown: Any,
+    ):
+        check_known(unknown, _OPTIONS, type(self).__name__)
+        features_for(alias)
+        if lease <= 2 * heartbeat:
+            raise ConfigurationError(
+                f"lease is {lease!r} and heartbeat {heartbeat!r}; a lease outlasts two heartbeats"
+            )
+        self.alias = alias
+        self.prefix = check_prefix(prefix)
+        self._prefetch = check_count("prefetch", prefetch)
+        self._inbox_capacity = check_count("inbox_capacity", inbox_capacity)
+        self._heartbeat = check_seconds("heartbeat", heartbeat)
+        self._lease = check_seconds("lease", lease)
+        self._patience = check_seconds("patience", patience)
+        super().__init__(
+            expiry=expiry,
+            group_expiry=group_expiry,
+            capacity=capacity,
+            channel_capacity=channel_capacity,
+            max_message_size=max_message_size,
+            symmetric_encryption_keys=symmetric_encryption_keys,
+        )
+
+    def _make_store(self, node: str) -> Engine:
+        link_options = LinkOptions(
+            node=node,
+            expiry=self.expiry,
+            lease=self._lease,
+            # Others in the way, unlike a server that is gone, will be out of it.
+            patience=4 * self._patience,
+            heartbeat=self._heartbeat,
+            inbox_capacity=self._inbox_capacity,
+        )
+        shard = DatabaseShard(self.alias, self.prefix, link_options)
+        options = EngineOptions(
+            expiry=self.expiry,
+            group_expiry=self.group_expiry,
+            capacities=self.capacities,
+            prefetch=self._prefetch,
+            heartbeat=self._heartbeat,
+            lease=self._lease,
+            patience=self._patience,
+            catch_up=True,
+        )
+        return Engine(node, [shard], options, time.monotonic, START)
+
+
+def check_prefix(prefix: str) -> str:
+    """A prefix that can be part of a table's name."""
+    if not isinstance(prefix, str) or not _PREFIX.fullmatch(prefix):
+        raise ConfigurationError(
+            f"prefix is {prefix!r}; it becomes part of table names: 1 to 24 lower-case ASCII "
+            "letters, digits and underscores"
+        )
+    return prefix

@@ -1,0 +1,1 @@
+"""Fairway in a Django project: ``INSTALLED_APPS += ["fairway.django"]``."""

@@ -1,0 +1,113 @@
+"""Real servers, layers that are closed, and an end that leaves nothing behind."""
+
+import asyncio
+import gc
+import logging
+import random
+import secrets
+import threading
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import pytest
+from benchmarks.database_servers import MariaDBServer, PostgreSQLServer
+from database_support import FAST, MakeLayer, know, wait_for
+
+from fairway.database import DatabaseChannelLayer
+
+
+class Complaints(logging.Handler):
+    """What must not be logged: lost task exceptions, and errors of ours."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.heard: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.heard.append(self.format(record))
+
+
+@pytest.fixture(autouse=True)
+def complaints() -> Iterator[list[str]]:
+    """Whatever asyncio or the layer logs as an error fails the test; clear it if expected."""
+    handler = Complaints()
+    loggers = [logging.getLogger(name) for name in ("asyncio", "fairway")]
+    for logger in loggers:
+        logger.addHandler(handler)
+    yield handler.heard
+    gc.collect()
+    for logger in loggers:
+        logger.removeHandler(handler)
+    assert handler.heard == []
+
+
+@pytest.fixture(autouse=True)
+def no_thread_left() -> Iterator[None]:
+    before = set(threading.enumerate())
+    yield
+    wait_for(lambda: not _ours() - before, f"threads are left: {_ours() - before}")
+
+
+def _ours() -> set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if thread.name.startswith("fairway")}
+
+
+@pytest.fixture(scope="session")
+def sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The application's SQLite file."""
+    path = tmp_path_factory.mktemp("sqlite") / "db.sqlite3"
+    know("sqlite", {"ENGINE": "django.db.backends.sqlite3", "NAME": str(path)})
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQLServer]:
+    with PostgreSQLServer() as server:
+        know("postgresql", server.settings)
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[MariaDBServer]:
+    import benchmarks.django_settings  # noqa: F401  # finds a driver
+
+    with MariaDBServer() as server:
+        know("mariadb", server.settings)
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
+def alias(request: pytest.FixtureRequest) -> str:
+    """Each database in turn."""
+    request.getfixturevalue(request.param)
+    return str(request.param)
+
+
+@pytest.fixture
+def make_layer(request: pytest.FixtureRequest) -> Generator[MakeLayer, None, None]:
+    """Makes layers, each test's in tables of its own, and closes them."""
+    made: list[DatabaseChannelLayer] = []
+    prefix = f"t{secrets.token_hex(4)}"
+    for name in ("alias", "sqlite", "postgresql", "mariadb"):
+        if name in request.fixturenames:
+            request.getfixturevalue(name)  # the servers must outlive the layers
+
+    def make(alias: str, **config: object) -> DatabaseChannelLayer:
+        layer = DatabaseChannelLayer(alias, **{"prefix": prefix, **FAST, **config})  # type: ignore[arg-type]
+        made.append(layer)
+        return layer
+
+    yield make
+
+    async def close() -> None:
+        await asyncio.gather(*[layer.close() for layer in made])
+
+    asyncio.run(close())
+
+
+@pytest.fixture
+def dice() -> random.Random:
+    """Random numbers whose seed a failure shows."""
+    seed = secrets.randbits(32)
+    print(f"seed {seed}")
+    return random.Random(seed)

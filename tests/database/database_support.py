@@ -1,0 +1,43 @@
+"""What the tests of the database layer share."""
+
+import asyncio
+import json
+import os
+import time
+from collections.abc import Callable
+
+from django.db import connections
+
+from fairway.database import DatabaseChannelLayer
+
+os.environ["DJANGO_SETTINGS_MODULE"] = "benchmarks.django_settings"
+
+#: So that leases lapse, and heartbeats come, within the length of a test.
+FAST = {"heartbeat": 0.2, "lease": 1.0}
+
+MakeLayer = Callable[..., DatabaseChannelLayer]
+
+
+def wait_for(condition: Callable[[], object], else_: str, patience: float = 20) -> None:
+    """Return when ``condition()`` holds; fail with ``else_`` if it doesn't in time."""
+    deadline = time.monotonic() + patience
+    while not condition():
+        assert time.monotonic() < deadline, else_
+        time.sleep(0.01)
+
+
+async def until(condition: Callable[[], object], else_: str, patience: float = 20) -> None:
+    """:func:`wait_for` in a coroutine."""
+    deadline = time.monotonic() + patience
+    while not condition():
+        assert time.monotonic() < deadline, else_
+        await asyncio.sleep(0.01)
+
+
+def know(alias: str, settings: dict[str, object]) -> None:
+    """Make an alias known, here and in child processes."""
+    known = json.loads(os.environ.get("FAIRWAY_DATABASES", "{}"))
+    known[alias] = settings
+    os.environ["FAIRWAY_DATABASES"] = json.dumps(known)
+    complete = connections.configure_settings({"default": {}, alias: dict(settings)})
+    connections.settings[alias] = complete[alias]

@@ -1,0 +1,206 @@
+"""Every fault that a database can do to a layer, done to it, with a ledger of all messages."""
+
+import asyncio
+import os
+import random
+import sqlite3
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from benchmarks.database_servers import DatabaseServer, PostgreSQLServer
+from benchmarks.ledger import Ledger, by_channel
+from benchmarks.traffic import Traffic
+from database_support import MakeLayer, until
+from django.db import connections
+
+from fairway.database import DatabaseChannelLayer
+from fairway.database.place import file_beside
+from fairway.database.statements import table_names
+from fairway.errors import StoreUnavailable
+
+
+@asynccontextmanager
+async def load(make: MakeLayer, dice: random.Random, alias: str) -> AsyncIterator[Traffic]:
+    """Traffic from one layer to two others; afterwards, everything must add up."""
+    sender, *receivers = [make(alias) for _ in range(3)]
+    traffic = Traffic(Ledger(), sender, receivers, dice)
+    await traffic.start()
+    await until(lambda: traffic.ledger.arrivals() > 50, "no traffic")
+    try:
+        yield traffic
+    finally:
+        await traffic.stop_sending()
+    await traffic.settle(2)
+    await traffic.stop()
+    print(traffic.ledger.fates(), traffic.ledger.arrivals(), "arrivals")
+    traffic.ledger.check()
+    assert not traffic.ledger.unsettled()
+
+
+async def flows_again(traffic: Traffic) -> None:
+    """Every channel receives something that is sent from now on."""
+    first = len(traffic.ledger)
+    wanted = {*traffic.specific, traffic.normal}
+    await until(
+        lambda: wanted <= traffic.ledger.reached(first),
+        f"not all of {wanted} are reached: {traffic.ledger.reached(first)}",
+    )
+
+
+async def drops(layer: DatabaseChannelLayer) -> int:
+    return sum((await layer.global_statistics())["drops"].values())
+
+
+async def adds_up(traffic: Traffic, layer: DatabaseChannelLayer, **span: int) -> None:
+    missing = traffic.ledger.missing(**span)
+    assert len(missing) <= await drops(layer), by_channel(missing)
+
+
+@pytest.fixture(params=["postgresql", "mariadb"])
+def server(request: pytest.FixtureRequest) -> DatabaseServer:
+    """Each database server in turn."""
+    found: DatabaseServer = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture
+def server_alias(server: DatabaseServer) -> str:
+    return server.title.lower()
+
+
+async def test_connections_cut_at_random_moments(
+    make_layer: MakeLayer, server: DatabaseServer, server_alias: str, dice: random.Random
+) -> None:
+    async with load(make_layer, dice, server_alias) as traffic:
+        for _ in range(8):
+            await asyncio.sleep(0.1 * dice.random())
+            assert await asyncio.to_thread(server.cut_connections)
+        await flows_again(traffic)
+    await adds_up(traffic, make_layer(server_alias))
+
+
+async def test_the_listening_connection_killed_alone(
+    make_layer: MakeLayer, postgresql: PostgreSQLServer
+) -> None:
+    layer, sender = make_layer("postgresql"), make_layer("postgresql")
+    channel = await layer.new_channel()
+    killed = await asyncio.to_thread(
+        postgresql.ask,
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name <> 'admin' "
+        "AND (query LIKE 'LISTEN%' OR query LIKE 'SELECT born%' OR query LIKE '%EXECUTE%')",
+    )
+    assert killed
+    for number in range(20):
+        await sender.send(channel, {"number": number})
+    got = [(await layer.receive(channel))["number"] for _ in range(20)]
+    assert got == list(range(20))
+
+
+async def test_the_server_killed_and_restarted(
+    make_layer: MakeLayer, server: DatabaseServer, server_alias: str, dice: random.Random
+) -> None:
+    """On PostgreSQL the crash empties the tables, and memberships come back."""
+    async with load(make_layer, dice, server_alias) as traffic:
+        await asyncio.to_thread(server.kill)
+        killed_at = len(traffic.ledger)
+        await asyncio.sleep(0.3 * dice.random())
+        await asyncio.to_thread(server.start)
+        await flows_again(traffic)
+        whole_since = len(traffic.ledger)
+    early = traffic.ledger.missing(before=killed_at)
+    assert len(early) < 200, by_channel(early)
+    await adds_up(traffic, make_layer(server_alias), since=whole_since)
+
+
+async def test_deadlocks_are_not_surfaced(
+    make_layer: MakeLayer, postgresql: PostgreSQLServer
+) -> None:
+    import psycopg
+
+    receiver, sender = make_layer("postgresql"), make_layer("postgresql")
+    channel = await receiver.new_channel()
+    tables = table_names(sender.prefix)
+    await sender.send("work", {})
+    assert await receiver.receive("work") == {}
+    waiting = asyncio.ensure_future(receiver.receive("work"))  # so that it wants some
+    settings = connections.settings["postgresql"]
+    with psycopg.connect(
+        host="127.0.0.1", port=settings["PORT"], user="postgres", dbname="postgres"
+    ) as other:
+        node = channel.partition(".")[2].partition("!")[0]
+        other.execute(f"SELECT 1 FROM {tables['nodes']} WHERE id = %s FOR UPDATE", [node])
+        sent = asyncio.ensure_future(sender.send("work", {"number": 1}))
+        await asyncio.to_thread(wait_for_locks, postgresql)
+        try:  # in the order that we never take
+            await asyncio.to_thread(
+                other.execute, f"SELECT 1 FROM {tables['channels']} WHERE name = 'work' FOR UPDATE"
+            )
+        except psycopg.errors.DeadlockDetected:
+            other.rollback()
+        other.commit()
+        await sent
+    assert await waiting == {"number": 1}
+
+
+def wait_for_locks(server: PostgreSQLServer) -> None:
+    deadline = time.monotonic() + 20
+    while not server.ask("SELECT 1 FROM pg_locks WHERE NOT granted"):
+        assert time.monotonic() < deadline, "nobody waits for a lock"
+
+
+async def test_a_sqlite_file_locked_for_five_seconds(
+    make_layer: MakeLayer, sqlite: Path, dice: random.Random
+) -> None:
+    async with load(make_layer, dice, "sqlite") as traffic:
+        other = sqlite3.connect(file_beside(str(sqlite)), isolation_level=None, timeout=20)
+        other.execute("BEGIN IMMEDIATE")
+        await asyncio.sleep(5)
+        other.execute("ROLLBACK")
+        other.close()
+        await flows_again(traffic)
+    assert not traffic.ledger.missing()
+
+
+async def test_the_applications_transaction_is_in_nobodys_way(
+    make_layer: MakeLayer, sqlite: Path
+) -> None:
+    application = sqlite3.connect(sqlite, isolation_level=None)
+    application.execute("CREATE TABLE IF NOT EXISTS things (n)")
+    application.execute("BEGIN EXCLUSIVE")
+    layer = make_layer("sqlite")
+    channel = await layer.new_channel()
+    await layer.send(channel, {"n": 1})
+    assert await layer.receive(channel) == {"n": 1}
+    application.execute("INSERT INTO things VALUES (1)")
+    application.execute("COMMIT")
+    application.close()
+
+
+async def test_a_sqlite_file_deleted(
+    make_layer: MakeLayer, sqlite: Path, dice: random.Random
+) -> None:
+    async with load(make_layer, dice, "sqlite") as traffic:
+        for suffix in ("", "-wal", "-shm"):
+            os.unlink(f"{file_beside(str(sqlite))}{suffix}")
+        await asyncio.sleep(0.5)  # memberships are back within a heartbeat
+        await flows_again(traffic)
+        whole_since = len(traffic.ledger)
+    await adds_up(traffic, make_layer("sqlite"), since=whole_since)
+
+
+async def test_a_full_disk_is_told(make_layer: MakeLayer, sqlite: Path) -> None:
+    layer = make_layer("sqlite", capacity=10_000)
+    await layer.send("work", {"n": 0})
+    connection: Any = layer.store.shards["sqlite"]._desk._transactions.connection  # type: ignore[attr-defined]
+    ((pages,),) = connection._one("PRAGMA page_count", [])
+    connection._one(f"PRAGMA max_page_count = {pages + 20}", [])
+    with pytest.raises(StoreUnavailable, match="full"):
+        await asyncio.gather(*[layer.send("work", {"body": b"x" * 10_000}) for _ in range(100)])
+    connection._one("PRAGMA max_page_count = 1000000", [])
+    await layer.send("work", {"n": "last"})
+    while (await layer.receive("work")).get("n") != "last":
+        pass
