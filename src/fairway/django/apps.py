@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from django.apps import AppConfig
 
+from ..routing.current import set_default
+from .layers import own_layer
+
 
 class FairwayConfig(AppConfig):
     """Has commands, and no models: what channel layers store is none of migrations' business."""
@@ -11,3 +14,7 @@ class FairwayConfig(AppConfig):
     name = "fairway.django"
     label = "fairway"
     verbose_name = "Fairway"
+
+    def ready(self) -> None:
+        """Let ``Group("chat")`` in a view mean the layer that settings call default."""
+        set_default(own_layer)

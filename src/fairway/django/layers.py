@@ -1,0 +1,188 @@
+"""The layers that the setting ``CHANNEL_LAYERS`` names, one object for each alias.
+
+::
+
+    CHANNEL_LAYERS = {
+        "default": {
+            "BACKEND": "fairway.redis.RedisChannelLayer",
+            "CONFIG": {"hosts": ["redis://localhost:6379"]},
+            "TEST_CONFIG": {"hosts": ["redis://localhost:6379/9"]},
+            "ROUTING": "mysite.routing.channel_routing",
+        },
+    }
+
+Where Channels is installed its manager holds the same objects, whoever asks first.
+"""
+
+from __future__ import annotations
+
+import difflib
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any
+
+from django.conf import settings
+from django.core.signals import setting_changed
+from django.utils.module_loading import import_string
+
+from ..errors import ConfigurationError
+from ..layer import ChannelLayer
+
+#: The alias that is meant where none is named.
+DEFAULT = "default"
+
+
+class LayerManager:
+    """Makes a layer when its alias is first asked for, and keeps it until settings change."""
+
+    def __init__(self) -> None:
+        self._own: dict[str, Any] = {}
+        self._lock = threading.Lock()
+        setting_changed.connect(self._forget)
+
+    def __getitem__(self, alias: str) -> Any:
+        """The layer of an alias; :class:`ConfigurationError` says why there is none."""
+        with self._lock:
+            made = self._made
+            if alias not in made:
+                made[alias] = make_layer(alias)
+            return made[alias]
+
+    def __contains__(self, alias: object) -> bool:
+        return alias in configured()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(configured())
+
+    def set(self, alias: str, layer: Any) -> Any:
+        """Have ``alias`` mean ``layer``; returns what it meant before, None if nothing yet."""
+        with self._lock:
+            before = self._made.pop(alias, None)
+            if layer is not None:
+                self._made[alias] = layer
+            return before
+
+    @property
+    def _made(self) -> dict[str, Any]:
+        """Layers by alias: Channels' own dict where there is Channels."""
+        theirs = self._channels
+        return self._own if theirs is None else theirs.backends
+
+    @cached_property
+    def _channels(self) -> Any:
+        try:
+            from channels.layers import channel_layers as theirs
+        except ImportError:
+            return None
+        return theirs
+
+    def _forget(self, *, setting: str, **_: Any) -> None:
+        if setting == "CHANNEL_LAYERS":
+            self._own = {}
+
+
+channel_layers = LayerManager()
+
+
+def get_channel_layer(alias: str = DEFAULT) -> Any:
+    """The layer that ``CHANNEL_LAYERS`` names ``alias``, always the same object.
+
+    Raises :class:`ConfigurationError` where there is none, or none can be made.
+    """
+    return channel_layers[alias]
+
+
+def own_layer(alias: str = DEFAULT) -> ChannelLayer:
+    """The layer of ``alias``, if it is one of Fairway's kind; ConfigurationError otherwise."""
+    layer = channel_layers[alias]
+    if not isinstance(layer, ChannelLayer):
+        raise ConfigurationError(
+            f"CHANNEL_LAYERS[{alias!r}] is a {type(layer).__module__}.{type(layer).__name__}; "
+            "groups, workers and interface servers need one of fairway's layers, "
+            "such as fairway.redis.RedisChannelLayer"
+        )
+    return layer
+
+
+def make_layer(alias: str, key: str = "CONFIG") -> Any:
+    """A new layer from the settings of ``alias``, and what they have under ``key``."""
+    entry = entry_of(alias)
+    if "ROUTING" in entry and channels_is_installed():
+        raise ConfigurationError(
+            f"CHANNEL_LAYERS[{alias!r}] has a key 'ROUTING', which Channels refuses: "
+            "write CHANNEL_ROUTING = … beside CHANNEL_LAYERS instead"
+        )
+    try:
+        layer_class = import_string(entry["BACKEND"])
+    except ImportError as error:
+        raise ConfigurationError(
+            f"CHANNEL_LAYERS[{alias!r}]: can't import BACKEND {entry['BACKEND']!r}: {error}"
+        ) from error
+    try:
+        return layer_class(**entry.get(key, {}))
+    except (TypeError, ConfigurationError) as error:
+        raise ConfigurationError(f"CHANNEL_LAYERS[{alias!r}][{key!r}]: {error}") from error
+
+
+def configured() -> Mapping[str, Any]:
+    """The setting ``CHANNEL_LAYERS``; empty where there is none."""
+    layers: Mapping[str, Any] = getattr(settings, "CHANNEL_LAYERS", None) or {}
+    return layers
+
+
+def entry_of(alias: str) -> Mapping[str, Any]:
+    """What ``CHANNEL_LAYERS`` says of an alias; ConfigurationError names those it has."""
+    layers = configured()
+    if alias not in layers:
+        raise ConfigurationError(_unknown(alias, list(layers)))
+    entry: Mapping[str, Any] = layers[alias]
+    if not isinstance(entry, Mapping) or not isinstance(entry.get("BACKEND"), str):
+        raise ConfigurationError(
+            f"CHANNEL_LAYERS[{alias!r}] is {entry!r}; it is a dict with 'BACKEND', "
+            "the import path of a layer's class, such as 'fairway.redis.RedisChannelLayer'"
+        )
+    return entry
+
+
+def _unknown(alias: str, known: list[str]) -> str:
+    if not known:
+        return (
+            "the setting CHANNEL_LAYERS names no layer; write CHANNEL_LAYERS = "
+            f"{{{alias!r}: {{'BACKEND': 'fairway.redis.RedisChannelLayer'}}}}"
+        )
+    close = difflib.get_close_matches(alias, known, n=1)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    return f"CHANNEL_LAYERS has no {alias!r}; it has {', '.join(map(repr, known))}{hint}"
+
+
+def routing_of(alias: str = DEFAULT, override: str | None = None) -> Any:
+    """What workers on a layer run: an import path, a list of routes or an application.
+
+    ``override`` (an option of a command) comes first, then ``ROUTING`` of the alias, then
+    the setting ``CHANNEL_ROUTING``, for projects with Channels. None where all are missing.
+    """
+    return override or entry_of(alias).get("ROUTING") or getattr(settings, "CHANNEL_ROUTING", None)
+
+
+def channels_is_installed() -> bool:
+    """Whether the project has Channels among its ``INSTALLED_APPS``."""
+    return any(app == "channels" or app.startswith("channels.") for app in settings.INSTALLED_APPS)
+
+
+@contextmanager
+def layers_for_tests() -> Iterator[None]:
+    """Within it, each alias that has a ``TEST_CONFIG`` means a new layer made from that.
+
+    A context manager, and a decorator of tests.
+    """
+    aliases = [alias for alias in channel_layers if "TEST_CONFIG" in entry_of(alias)]
+    before = {
+        alias: channel_layers.set(alias, make_layer(alias, "TEST_CONFIG")) for alias in aliases
+    }
+    try:
+        yield
+    finally:
+        for alias, layer in before.items():
+            channel_layers.set(alias, layer)
