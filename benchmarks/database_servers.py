@@ -6,7 +6,6 @@ import json
 import os
 import pwd
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -18,9 +17,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from .leash import kill, leashed
 from .servers import free_port
 
-#: Seconds a server may take to start, or to end.
+#: Seconds a server may take to start.
 PATIENCE = 60.0
 
 
@@ -67,25 +67,14 @@ class DatabaseServer:
     def start(self) -> float:
         """Start it; the monotonic time of its first answer."""
         log = (self.folder / "log").open("ab")
-        self._process = subprocess.Popen(
-            self.command(), cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-            start_new_session=True,
-        )  # fmt: skip
+        self._process = leashed(self.command(), cwd=self.folder, stdout=log, stderr=log)
         log.close()
         return self._wait_until_ready()
 
     def kill(self) -> None:
         """Kill it as a crash would, with all its processes."""
         if self._process is not None:
-            os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait(timeout=PATIENCE)
-            self._process = None
-
-    def stop(self) -> None:
-        """End it in order."""
-        if self._process is not None:
-            self._process.send_signal(signal.SIGINT)
-            self._process.wait(timeout=PATIENCE)
+            kill(self._process)
             self._process = None
 
     def _wait_until_ready(self) -> float:

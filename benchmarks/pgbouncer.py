@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 from types import TracebackType
 
+from .leash import kill, leashed
 from .servers import free_port, wait_for_port
 
 
@@ -32,9 +33,7 @@ class PgBouncer:
         command = [program or "pgbouncer", "-q", str(settings)]
         if os.geteuid() == 0:
             command = ["setpriv", "--reuid=nobody", "--clear-groups", *command]
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        self._process = leashed(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait_for_port(self.port, self._process)
         return self
 
@@ -44,6 +43,5 @@ class PgBouncer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._process.kill()
-        self._process.wait()
+        kill(self._process)
         shutil.rmtree(self._folder, ignore_errors=True)

@@ -9,6 +9,7 @@ python forked.py start ALIAS PREFIX COUNT: COUNT processes create the tables at 
 import asyncio
 import json
 import os
+import signal
 import sys
 from collections.abc import Coroutine
 
@@ -17,6 +18,9 @@ from fairway.database.connection import features_for
 from fairway.errors import ChannelFull
 
 FAST = {"heartbeat": 0.3, "lease": 2.0}
+
+#: Seconds after which a child that hangs dies.
+LIMIT = 50
 
 
 async def read(layer: DatabaseChannelLayer, channel: str) -> None:
@@ -68,6 +72,7 @@ def main(task: str, alias: str, prefix: str, count: str, *channel: str) -> None:
     for _ in range(int(count)):
         child = os.fork()
         if not child:
+            signal.alarm(LIMIT)
             os.close(opening)
             os.read(gate, 1)  # all begin at once
             layer = DatabaseChannelLayer(alias, prefix, capacity=10_000, **FAST)

@@ -8,10 +8,11 @@ import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from benchmarks.leash import kill, leashed
 from database_support import MakeLayer
 
 from fairway.database import DatabaseChannelLayer
@@ -21,27 +22,24 @@ FORKED = Path(__file__).with_name("forked.py")
 
 @contextmanager
 def forked(task: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(
+    process = leashed(
         [sys.executable, str(FORKED), task, *arguments],
         stdout=subprocess.PIPE,
         text=True,
-        start_new_session=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
     )
     try:
         yield process
     finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
+        kill(process)
+        process.stdout.close()
 
 
 def lines(process: subprocess.Popen[str]) -> list[list[int]]:
-    output, _ = process.communicate(timeout=50)
-    assert process.returncode == 0
-    return [json.loads(line) for line in output.splitlines()]
+    """What they said until they ended, which they do in time or die of it."""
+    said = [json.loads(line) for line in process.stdout]
+    assert process.wait() == 0
+    return said
 
 
 async def test_sixteen_readers_share_a_normal_channel(make_layer: MakeLayer, alias: str) -> None:
