@@ -37,7 +37,11 @@ async def hello(scope: Any, receive: Any, send: Any) -> None:
         ({"lease": 0}, "lease is 0; it is a number of seconds above 0"),
         ({"graceful_timeout": "x"}, "graceful_timeout is 'x'; it is a number of seconds"),
         ({"channels": ["http.requst"]}, "has a use for http.request, websocket.connect"),
-        ({"channels": []}, r"channels is \[\]; this target has a use for"),
+        ({"channels": []}, r"leaves none; this target has a use for http.request"),
+        ({"channels": ["job.*"]}, r"channels has 'job\.\*'; this target has a use for"),
+        ({"exclude": ["job"]}, "exclude has 'job'; this target has a use for"),
+        ({"exclude": ["*"]}, r"exclude \['\*'\], which leaves none"),
+        ({"fallback": print}, "this target is an application, which gets them all"),
     ],
 )
 def test_options_are_checked(options: dict[str, Any], complaint: str) -> None:
@@ -49,6 +53,8 @@ def test_channels_to_read() -> None:
     layer = InMemoryChannelLayer()
     assert Worker(layer, hello).channels == ["http.request", "websocket.connect"]
     assert Worker(layer, hello, channels=["http.request"]).channels == ["http.request"]
+    assert Worker(layer, hello, channels=["http.*"]).channels == ["http.request"]
+    assert Worker(layer, hello, exclude=["web*"]).channels == ["http.request"]
     assert Worker(layer, [route("x", print)]).channels == ["x"]
     sockets = Worker(layer, [route("x", print), route("websocket.receive", print)]).channels
     assert sorted(sockets) == [
@@ -57,6 +63,14 @@ def test_channels_to_read() -> None:
         "websocket.receive",
         "x",
     ]
+    both = Worker(layer, [route("x", print)], fallback=hello).channels
+    assert both == ["x", "http.request", "http.disconnect"]
+
+
+def test_a_fallback_is_an_application() -> None:
+    routes = [route("x", print)]
+    with pytest.raises(ConfigurationError, match="fallback is a list of routes; it is an ASGI"):
+        Worker(InMemoryChannelLayer(), routes, fallback=routes)  # type: ignore[arg-type]
 
 
 # -- start ------------------------------------------------------------------------------------

@@ -7,8 +7,9 @@ import contextvars
 import functools
 import inspect
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from ..routing.current import collect_begun
@@ -25,19 +26,32 @@ logger = logging.getLogger("fairway.worker")
 
 _TEXT = [[b"content-type", b"text/plain; charset=utf-8"]]
 
+#: Makes what a sync consumer runs within, in its thread.
+Around = Callable[[], AbstractContextManager[object]]
+
 
 class ConsumerHost(Host):
     """Sync consumers run in threads, async ones on the loop.
 
     It takes all events of a protocol that it has a route for, so that none is left
     lying in a channel that nobody reads. ``max_body``: bytes of a request's body.
+    ``around_sync``: what each sync consumer runs within.
     """
 
-    def __init__(self, ground: Ground, router: Router, *, threads: int, max_body: int):
+    def __init__(
+        self,
+        ground: Ground,
+        router: Router,
+        *,
+        threads: int,
+        max_body: int,
+        around_sync: Around = nullcontext,
+    ):
         self._ground = ground
         self._router = router
         self._threads = threads
         self._max_body = max_body
+        self._around_sync = around_sync
         self.channels = _with_siblings(router.channels)
 
     async def start(self) -> None:
@@ -55,6 +69,10 @@ class ConsumerHost(Host):
         if match is None:
             return Job("tasks", self._unrouted(channel, message, receipt))
         return Job(_pool_of(match.consumer), self._run(match, channel, message, receipt))
+
+    def has_route(self, channel: str, message: Message) -> bool:
+        """Whether a consumer would take this message."""
+        return self._router.match(channel, message) is not None
 
     async def stop(self) -> None:
         """Consumers end by themselves."""
@@ -94,11 +112,16 @@ class ConsumerHost(Host):
         else:
             context = contextvars.copy_context()
             loop = asyncio.get_running_loop()
-            result = await loop.run_in_executor(self._executor, context.run, call)
+            run = functools.partial(context.run, self._run_sync, call)
+            result = await loop.run_in_executor(self._executor, run)
         if inspect.isawaitable(result):
             await result
         if begun:
             await asyncio.gather(*begun)
+
+    def _run_sync(self, call: Callable[[], Any]) -> Any:
+        with self._around_sync():
+            return call()
 
     # -- a message without one --------------------------------------------------------
 

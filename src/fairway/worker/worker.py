@@ -7,20 +7,21 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 from ..errors import ConfigurationError
 from ..layer import ChannelLayer
 from ..options import check_seconds
 from ..routing.current import set_layer
-from ..routing.routes import Router, Routes
+from ..routing.routes import Routes
 from ..server.asgi import Application
 from ..server.protocol import LEASE
 from ..types import Message
-from .application import ApplicationHost
-from .consumers import ConsumerHost
-from .host import Host, Job
-from .loading import check_target, load_target
+from .choosing import chosen_channels, make_host
+from .consumers import Around, ConsumerHost
+from .host import Job
 from .pulse import Pulse
 from .session import Ground
 from .slots import Slots
@@ -42,7 +43,10 @@ class Worker:
     ``threads``: sync consumers that run at once. ``concurrency``: async consumers, or an
     application's requests, that run at once; open WebSockets of an application don't
     count. What is beyond that waits in the layer, for this worker or another.
-    ``channels``: read only these of the channels that the target has a use for.
+    ``channels``: read only these of the channels that the target has a use for, ``exclude``:
+    read all but these; names or globs. ``fallback``: beside routes, an ASGI application for
+    the HTTP requests that no route matches. ``around_sync``: makes a context manager that a
+    sync consumer runs within, in its thread.
     ``graceful_timeout``: seconds that running work is given to finish once stopped.
     ``lease``: seconds of silence after which an interface server counts as dead.
     ``max_body``: bytes of a request's body that a consumer is given; more is a 413.
@@ -56,6 +60,9 @@ class Worker:
         threads: int = DEFAULT_THREADS,
         concurrency: int = DEFAULT_CONCURRENCY,
         channels: Sequence[str] | None = None,
+        exclude: Sequence[str] = (),
+        fallback: Application | str | None = None,
+        around_sync: Around = nullcontext,
         graceful_timeout: float = 30.0,
         lease: float = LEASE,
         max_body: int = DEFAULT_MAX_BODY,
@@ -72,18 +79,13 @@ class Worker:
         self._tasks: set[asyncio.Task[None]] = set()
         self._jobs: set[asyncio.Task[None]] = set()
         self._pulse = Pulse(layer, check_seconds("lease", lease))
-        self._host = self._make_host(target, threads, max_body)
-        self.channels = _chosen(channels, self._host.channels)
+        ground = Ground(layer, self._pulse, self._spawn)
+        routes = partial(ConsumerHost, threads=threads, max_body=max_body, around_sync=around_sync)
+        self._host = make_host(ground, target, fallback, routes)
+        self.channels = chosen_channels(channels, exclude, self._host.channels)
         self._pools = {channel: self._host.pools(channel) for channel in self.channels}
         self._stop_requested = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
-
-    def _make_host(self, target: Application | Routes | str, threads: int, max_body: int) -> Host:
-        ground = Ground(self.layer, self._pulse, self._spawn)
-        checked = load_target(target) if isinstance(target, str) else check_target(target)
-        if isinstance(checked, Sequence):
-            return ConsumerHost(ground, Router(checked), threads=threads, max_body=max_body)
-        return ApplicationHost(ground, checked)
 
     # -- running ------------------------------------------------------------------------
 
@@ -200,14 +202,3 @@ async def _cancelled(*tasks: asyncio.Future[Any]) -> None:
         task.cancel()
     if tasks:
         await asyncio.wait(tasks)
-
-
-def _chosen(wanted: Sequence[str] | None, available: Sequence[str]) -> list[str]:
-    if wanted is None:
-        return list(available)
-    unknown = sorted(set(wanted) - set(available))
-    if unknown or not wanted:
-        raise ConfigurationError(
-            f"channels is {wanted!r}; this target has a use for {', '.join(available)}"
-        )
-    return list(wanted)
