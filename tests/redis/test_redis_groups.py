@@ -131,3 +131,22 @@ async def test_memberships_are_put_back_whatever_comes_first(
         assert asyncio.get_running_loop().time() < deadline
         await other.group_send("chat", {"n": 1})
         await asyncio.wait([received], timeout=0.1)
+
+
+async def test_a_member_beside_the_first_is_one_once_it_is_told(
+    make_layer: MakeLayer, own_server: RedisServer
+) -> None:
+    """Two channels join at once: nobody is told so before the server knows of their node."""
+    layer, other = make_layer(own_server), make_layer(own_server)
+    first, second = await layer.new_channel(), await layer.new_channel()
+    await other.new_channel()
+    own_server.pause()
+    adding = [asyncio.ensure_future(layer.group_add("chat", name)) for name in (first, second)]
+    told, _ = await asyncio.wait(adding, timeout=0.5, return_when=asyncio.FIRST_COMPLETED)
+    own_server.resume()
+    assert not told
+    await adding[1]
+    await other.group_send("chat", {"n": 1})
+    for channel in (first, second):
+        assert await asyncio.wait_for(layer.receive(channel), LIMIT) == {"n": 1}
+    await adding[0]

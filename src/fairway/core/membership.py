@@ -22,6 +22,9 @@ class Memberships:
         self._of_channel: dict[str, list[str]] = {}
         #: Counts changes, so that a store that hears of two out of order knows the later one.
         self.turn = 0
+        #: Groups that another store may not have heard of yet, and the turn that it has to
+        #: have heard of; kept by whoever tells it.
+        self.unlisted: dict[str, int] = {}
 
     def add(self, group: str, address: Address, until: float) -> bool:
         """Add or renew; True if it is now the group's only channel."""
@@ -85,6 +88,7 @@ class Memberships:
         """Forget everything."""
         self._groups.clear()
         self._of_channel.clear()
+        self.unlisted.clear()
 
     def __len__(self) -> int:
         return len(self._groups)
@@ -98,4 +102,5 @@ class Memberships:
             del self._of_channel[channel]
         if not members:
             del self._groups[group]
+            self.unlisted.pop(group, None)
         return not members

@@ -240,7 +240,10 @@ class Engine:
                 until = self.mailbox.clock() + self._group_lifetime
                 first = self.memberships.add(group, address, until)
                 turn = self.memberships.turn
-            if not first:
+                if first:
+                    self.memberships.unlisted[group] = turn
+                listed = group not in self.memberships.unlisted
+            if listed:
                 # The store knows the node already; the name is for listings only.
                 self.node.list_member(group, address, self._group_lifetime, turn)
                 return
@@ -255,6 +258,8 @@ class Engine:
             if turn:
                 self.node.join_failed(group)
             raise
+        if turn:
+            self.node.listed(group, turn)
 
     async def group_discard(self, group: str, address: Address) -> None:
         last, turn = False, 0

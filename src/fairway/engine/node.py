@@ -339,11 +339,21 @@ class Node:
             if error is not None:
                 self.join_failed(group)
             else:
+                self.listed(group, turn)
                 listed()
 
         for_ever = None if lasts == FOR_EVER else lasts
         call = Membership(group, address, done, turn=turn, lasts=for_ever)
         self._add(self._engine.ring.shard_of(group), Outbox.join, call)
+
+    def listed(self, group: str, turn: int) -> None:
+        """The store knows that this node is in the group since this turn."""
+        unlisted = self._engine.memberships.unlisted
+        if group not in unlisted:  # the usual case, for which no lock is needed
+            return
+        with self._mailbox.lock:
+            if unlisted.get(group, turn + 1) <= turn:
+                del unlisted[group]
 
     def join_failed(self, group: str) -> None:
         """The store may not have heard of a membership: the next heartbeat tells it all."""
