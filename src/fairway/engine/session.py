@@ -9,14 +9,15 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from ..core.outbox import Outbox
 from ..errors import StoreUnavailable
 from ..store import Link, Shard
-from .connector import Connector, Health
+from .connector import LONGEST_PAUSE, Connector, Health
 
 
 class Writer:
     """Flushes the outbox of one shard, once per loop turn, whatever it holds then.
 
     While the shard can't be reached calls wait, for ``patience`` seconds from the break
-    at the most; after that they fail at once until it can be reached again.
+    at the most, whatever an attempt to connect takes; after that they fail within
+    ``LONGEST_PAUSE`` until it can be reached again.
     """
 
     def __init__(self, shard: Shard, health: Health, patience: float):
@@ -24,6 +25,8 @@ class Writer:
         self._loop = asyncio.get_running_loop()
         self._patience = patience
         self._broken_since: float | None = None
+        self._giving_up: asyncio.TimerHandle | None = None
+        self._reason = StoreUnavailable(f"{shard.name}: no connection within {patience:g} s")
         self._scheduled = False
         self._closed = False
         self._single = True
@@ -69,14 +72,27 @@ class Writer:
         if self._closed:
             self._fail(StoreUnavailable("the layer was closed"))
         elif link is None:
-            if self._broken_since is None:
-                self._broken_since = self._loop.time()
             self._connector.start()
+            self._be_patient()
         elif len(self.outbox):
             link.write(self.outbox.collect())
 
+    def _be_patient(self) -> None:
+        """Calls wait for a connection: see that they don't for longer than they may."""
+        now = self._loop.time()
+        if self._broken_since is None:
+            self._broken_since = now
+        if self._giving_up is None and len(self.outbox):
+            left = self._broken_since + self._patience - now
+            delay = left if left > 0 else LONGEST_PAUSE
+            self._giving_up = self._loop.call_later(delay, self._give_up)
+
+    def _give_up(self) -> None:
+        self._fail(self._reason)
+
     def _opened(self, link: Link) -> None:
         self._broken_since = None
+        self._wait_no_more()
         self._flush()
 
     def _attempt_failed(self, error: StoreUnavailable) -> None:
@@ -84,7 +100,13 @@ class Writer:
         if since is not None and self._loop.time() - since >= self._patience:
             self._fail(error)
 
+    def _wait_no_more(self) -> None:
+        if self._giving_up is not None:
+            self._giving_up.cancel()
+            self._giving_up = None
+
     def _fail(self, error: StoreUnavailable) -> None:
+        self._wait_no_more()
         if len(self.outbox):
             for done in self.outbox.collect().calls():
                 done(None, error)
