@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from re import Pattern
 from typing import Any
 
 from ..codec import MAX_MESSAGE_SIZE
-from ..engine import Engine, EngineOptions
+from ..engine import PACE_KEYS, Engine, Pace
 from ..errors import ConfigurationError
 from ..layer import ChannelLayer
-from ..options import check_count, check_known, check_seconds
+from ..options import check_known
 from .connection import features_for
 from .options import LinkOptions
 from .queries import START
@@ -20,8 +21,7 @@ from .shard import DatabaseShard
 
 _OPTIONS = [
     "alias", "prefix", "expiry", "group_expiry", "capacity", "channel_capacity",
-    "symmetric_encryption_keys", "max_message_size", "prefetch", "inbox_capacity",
-    "heartbeat", "lease", "patience",
+    "symmetric_encryption_keys", "max_message_size", *PACE_KEYS,
 ]  # fmt: skip
 
 _PREFIX = re.compile(r"[a-z0-9_]{1,24}")
@@ -60,17 +60,9 @@ class DatabaseChannelLayer(ChannelLayer):
     ):
         check_known(unknown, _OPTIONS, type(self).__name__)
         features_for(alias)
-        if lease <= 2 * heartbeat:
-            raise ConfigurationError(
-                f"lease is {lease!r} and heartbeat {heartbeat!r}; a lease outlasts two heartbeats"
-            )
         self.alias = alias
         self.prefix = check_prefix(prefix)
-        self._prefetch = check_count("prefetch", prefetch)
-        self._inbox_capacity = check_count("inbox_capacity", inbox_capacity)
-        self._heartbeat = check_seconds("heartbeat", heartbeat)
-        self._lease = check_seconds("lease", lease)
-        self._patience = check_seconds("patience", patience)
+        self._pace = Pace(prefetch, inbox_capacity, heartbeat, lease, patience)
         super().__init__(
             expiry=expiry,
             group_expiry=group_expiry,
@@ -81,25 +73,19 @@ class DatabaseChannelLayer(ChannelLayer):
         )
 
     def _make_store(self, node: str) -> Engine:
+        pace = self._pace
         link_options = LinkOptions(
             node=node,
             expiry=self.expiry,
-            lease=self._lease,
+            lease=pace.lease,
             # Others in the way, unlike a server that is gone, will be out of it.
-            patience=4 * self._patience,
-            heartbeat=self._heartbeat,
-            inbox_capacity=self._inbox_capacity,
+            patience=4 * pace.patience,
+            heartbeat=pace.heartbeat,
+            inbox_capacity=pace.inbox_capacity,
         )
         shard = DatabaseShard(self.alias, self.prefix, link_options)
-        options = EngineOptions(
-            expiry=self.expiry,
-            group_expiry=self.group_expiry,
-            capacities=self.capacities,
-            prefetch=self._prefetch,
-            heartbeat=self._heartbeat,
-            lease=self._lease,
-            patience=self._patience,
-            catch_up=True,
+        options = replace(
+            pace.options(self.expiry, self.group_expiry, self.capacities), catch_up=True
         )
         return Engine(node, [shard], options, time.monotonic, START)
 

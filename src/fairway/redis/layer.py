@@ -5,15 +5,16 @@ from __future__ import annotations
 import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from re import Pattern
 from typing import Any
 
 from ..codec import MAX_MESSAGE_SIZE
-from ..engine import Engine, EngineOptions
+from ..engine import PACE_KEYS, Engine, EngineOptions, Pace
 from ..errors import ConfigurationError
 from ..layer import ChannelLayer
-from ..options import check_count, check_known, check_seconds
+from ..options import check_count, check_known
 from .feed import START
 from .hosts import Host, named_dialers
 from .keys import Keys
@@ -23,8 +24,7 @@ from .shard import RedisShard
 _OPTIONS = [
     "hosts", "prefix", "expiry", "group_expiry", "capacity", "channel_capacity",
     "symmetric_encryption_keys", "serializer_format", "random_prefix_length",
-    "on_disconnect", "on_reconnect", "max_message_size", "prefetch", "inbox_capacity",
-    "heartbeat", "lease", "patience",
+    "on_disconnect", "on_reconnect", "max_message_size", *PACE_KEYS,
 ]  # fmt: skip
 
 #: Seconds a group is kept that no member renews; members renew it far more often.
@@ -80,17 +80,9 @@ class RedisChannelLayer(ChannelLayer):
         if not isinstance(prefix, str):
             raise ConfigurationError(f"prefix is {prefix!r}; it is a str")
         check_count("random_prefix_length", random_prefix_length)
-        if check_seconds("lease", lease) <= 2 * check_seconds("heartbeat", heartbeat):
-            raise ConfigurationError(
-                f"lease is {lease!r} and heartbeat {heartbeat!r}; a lease outlasts two heartbeats"
-            )
         self.prefix = prefix
         self._dialers = named_dialers(hosts)
-        self._prefetch = check_count("prefetch", prefetch)
-        self._inbox_capacity = check_count("inbox_capacity", inbox_capacity)
-        self._heartbeat = heartbeat
-        self._lease = lease
-        self._patience = check_seconds("patience", patience)
+        self._pace = Pace(prefetch, inbox_capacity, heartbeat, lease, patience)
         self._on_disconnect = _check_notice("on_disconnect", on_disconnect)
         self._on_reconnect = _check_notice("on_reconnect", on_reconnect)
         super().__init__(
@@ -107,9 +99,9 @@ class RedisChannelLayer(ChannelLayer):
         link_options = LinkOptions(
             node=node,
             expiry=self.expiry,
-            lease=self._lease,
+            lease=self._pace.lease,
             group_kept=self._group_kept,
-            inbox_capacity=self._inbox_capacity,
+            inbox_capacity=self._pace.inbox_capacity,
         )
         shards = [
             RedisShard(name, dialer, keys, link_options) for name, dialer in self._dialers.items()
@@ -121,14 +113,8 @@ class RedisChannelLayer(ChannelLayer):
         return max(_GROUP_KEPT, self.group_expiry or 0)
 
     def _engine_options(self) -> EngineOptions:
-        return EngineOptions(
-            expiry=self.expiry,
-            group_expiry=self.group_expiry,
-            capacities=self.capacities,
-            prefetch=self._prefetch,
-            heartbeat=self._heartbeat,
-            lease=self._lease,
-            patience=self._patience,
+        return replace(
+            self._pace.options(self.expiry, self.group_expiry, self.capacities),
             renewal=self._group_kept / 4,
             on_disconnect=partial(_notify, weakref.ref(self), self._on_disconnect),
             on_reconnect=partial(_notify, weakref.ref(self), self._on_reconnect),
