@@ -22,7 +22,7 @@ ROWS = [
     {"codec", "crypto"},
     {"drops", "forking", "mailbox", "options", "store"},
     {"engine"},
-    {"layer", "blocking"},  # a layer hands out its blocking face
+    {"layer", "blocking", "polled", "contract"},  # a layer hands out its blocking face
     {"memory", "redis", "database"},
     {"conformance", "metrics"},
     {"routing", "server", "worker"},

@@ -86,21 +86,21 @@ def import_from_here() -> None:
 
 def make_layer(path: str, config: dict[str, Any], here: str, there: str) -> ChannelLayer:
     """The layer by which ``here``, this process, and ``there``, others, reach each other."""
+    from ..contract import check_layer
     from ..errors import ConfigurationError
-    from ..layer import ChannelLayer
     from ..routing.loading import load_object
 
-    layer_class = load_object(path)
-    if not isinstance(layer_class, type) or not issubclass(layer_class, ChannelLayer):
-        raise ConfigurationError(
-            f"{path} is no class of channel layers: those derive from fairway.layer.ChannelLayer"
-        )
-    if not layer_class.cross_process:
+    make = load_object(path)
+    if not callable(make):
+        raise ConfigurationError(f"{path} is no class of channel layers: it is {make!r}")
+    try:
+        layer: ChannelLayer = make(**config)
+    except TypeError as error:
+        raise ConfigurationError(f"{path} can't be made of this --config: {error}") from error
+    check_layer(layer, path)
+    if not getattr(layer, "cross_process", True):
         raise ConfigurationError(
             f"{path} doesn't leave its process, so {here} would never hear of {there}: choose a "
             "layer that crosses processes, or run both in one process with `fairway dev`"
         )
-    try:
-        return layer_class(**config)
-    except TypeError as error:
-        raise ConfigurationError(f"{path} can't be made of this --config: {error}") from error
+    return layer

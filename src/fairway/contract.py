@@ -1,0 +1,24 @@
+"""Whether an object has what servers and workers need of a channel layer, whatever its class."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .errors import ConfigurationError
+
+#: What interface servers, workers and consumers call or read.
+NEEDED = (
+    "send", "receive", "receive_many", "new_channel", "make_channel_name", "forget_channel",
+    "group_add", "group_discard", "group_send", "group_channels", "blocking",
+    "expiry", "get_capacity",
+)  # fmt: skip
+
+
+def check_layer(layer: Any, name: str) -> None:
+    """Raise :class:`ConfigurationError`, naming what ``layer`` lacks, if it lacks anything."""
+    lacking = [part for part in NEEDED if not hasattr(layer, part)]
+    if lacking:
+        raise ConfigurationError(
+            f"{name} is no channel layer for servers and workers: it has no {', '.join(lacking)}. "
+            "Classes derived from fairway.layer.ChannelLayer have all that is needed"
+        )
