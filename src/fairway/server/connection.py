@@ -85,7 +85,6 @@ class Connection(ABC):
             self._no_deadline()
             self.link.close()
             await self._part()
-            await self.layer.forget_channel(self.reply)
 
     @abstractmethod
     async def _first_event(self) -> Message | None:
@@ -227,19 +226,24 @@ class Connection(ABC):
 
     async def _part(self) -> None:
         if self._is_settled:
-            self._release_worker()
-            await self._guarded(self._farewell())
+            await self._leave()
         else:
             self.terms.in_background(self._linger())
 
-    async def _linger(self) -> None:
-        """Nobody waits here any more, but a worker may yet take the event: then tell it."""
-        self._interrupted = asyncio.get_running_loop().create_future()
-        await self._first_of(self._settle())
+    async def _leave(self) -> None:
         self._no_deadline()
         self._release_worker()
         if self._is_settled:
             await self._guarded(self._farewell())
+        await self.layer.forget_channel(self.reply)
+
+    async def _linger(self) -> None:
+        """Nobody waits here any more, but a worker may yet take the event: then tell it."""
+        self._interrupted = asyncio.get_running_loop().create_future()
+        try:
+            await self._first_of(self._settle())
+        finally:
+            await self._leave()
 
     async def _settle(self) -> Ending:
         while not self._is_settled:
