@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import logging
 import os
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from .errors import ConfigurationError
 from .server import InterfaceServer
+from .worker import Worker
 
 if TYPE_CHECKING:
     import uvicorn
@@ -84,7 +86,28 @@ def serve_until_stopped(
     def stop() -> None:
         server.should_exit = True
 
-    run_until_stopped(lambda: server.run(sockets=[listener]), stop)
+    def serve() -> None:
+        try:
+            server.run(sockets=[listener])
+        finally:
+            asyncio.run(interface.layer.close())
+
+    run_until_stopped(serve, stop)
+
+
+def work_until_stopped(worker: Worker, on_ready: Callable[[], None]) -> None:
+    """Run a worker until SIGINT or SIGTERM, then finish what it runs. Main thread only.
+
+    What it has taken ahead and not begun goes back to its layer, for other workers.
+    """
+    run_until_stopped(lambda: asyncio.run(_work(worker, on_ready)), worker.stop)
+
+
+async def _work(worker: Worker, on_ready: Callable[[], None]) -> None:
+    try:
+        await worker.run(on_ready)
+    finally:
+        await worker.layer.close()
 
 
 def run_until_stopped(work: Callable[[], None], stop: Callable[[], None]) -> None:

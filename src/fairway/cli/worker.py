@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -82,7 +81,7 @@ def worker(
 
 def run(target: str, layer: Any, **options: Any) -> None:
     """Work until SIGINT or SIGTERM."""
-    from ..hosting import run_until_stopped
+    from ..hosting import work_until_stopped
     from ..worker import Worker
 
     worker = Worker(layer, target, **options)
@@ -90,4 +89,4 @@ def run(target: str, layer: Any, **options: Any) -> None:
     def ready() -> None:
         click.echo(f"Worker for {target}, reading {', '.join(worker.channels)}", err=True)
 
-    run_until_stopped(lambda: asyncio.run(worker.run(ready)), worker.stop)
+    work_until_stopped(worker, ready)
