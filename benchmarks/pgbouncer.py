@@ -16,15 +16,17 @@ from .servers import free_port, wait_for_port
 class PgBouncer:
     """A context manager; clients connect to ``port``."""
 
-    def __init__(self, server_port: int):
+    def __init__(self, server_port: int, user: str = "postgres"):
         self.port = free_port()
+        self._user = user
         self._server_port = server_port
         self._folder = Path(tempfile.mkdtemp(prefix="fairway-pgbouncer-"))
 
     def __enter__(self) -> PgBouncer:
         settings = self._folder / "pgbouncer.ini"
         settings.write_text(
-            f"[databases]\npostgres = host=127.0.0.1 port={self._server_port} user=postgres\n"
+            f"[databases]\npostgres = host=127.0.0.1 port={self._server_port} "
+            f"user={self._user}\n"
             f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {self.port}\n"
             "auth_type = any\npool_mode = transaction\nunix_socket_dir =\n"
         )

@@ -4,7 +4,6 @@ import asyncio
 import os
 import random
 import sqlite3
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,11 +14,9 @@ from benchmarks.database_servers import DatabaseServer, PostgreSQLServer
 from benchmarks.ledger import Ledger, by_channel
 from benchmarks.traffic import Traffic
 from database_support import MakeLayer, until
-from django.db import connections
 
 from fairway.database import DatabaseChannelLayer
 from fairway.database.place import file_beside
-from fairway.database.statements import table_names
 from fairway.errors import StoreUnavailable
 
 
@@ -114,42 +111,6 @@ async def test_the_server_killed_and_restarted(
     early = traffic.ledger.missing(before=killed_at)
     assert len(early) < 200, by_channel(early)
     await adds_up(traffic, make_layer(server_alias), since=whole_since)
-
-
-async def test_deadlocks_are_not_surfaced(
-    make_layer: MakeLayer, postgresql: PostgreSQLServer
-) -> None:
-    import psycopg
-
-    receiver, sender = make_layer("postgresql"), make_layer("postgresql")
-    channel = await receiver.new_channel()
-    tables = table_names(sender.prefix)
-    await sender.send("work", {})
-    assert await receiver.receive("work") == {}
-    waiting = asyncio.ensure_future(receiver.receive("work"))  # so that it wants some
-    settings = connections.settings["postgresql"]
-    with psycopg.connect(
-        host="127.0.0.1", port=settings["PORT"], user="postgres", dbname="postgres"
-    ) as other:
-        node = channel.partition(".")[2].partition("!")[0]
-        other.execute(f"SELECT 1 FROM {tables['nodes']} WHERE id = %s FOR UPDATE", [node])
-        sent = asyncio.ensure_future(sender.send("work", {"number": 1}))
-        await asyncio.to_thread(wait_for_locks, postgresql)
-        try:  # in the order that we never take
-            await asyncio.to_thread(
-                other.execute, f"SELECT 1 FROM {tables['channels']} WHERE name = 'work' FOR UPDATE"
-            )
-        except psycopg.errors.DeadlockDetected:
-            other.rollback()
-        other.commit()
-        await sent
-    assert await waiting == {"number": 1}
-
-
-def wait_for_locks(server: PostgreSQLServer) -> None:
-    deadline = time.monotonic() + 20
-    while not server.ask("SELECT 1 FROM pg_locks WHERE NOT granted"):
-        assert time.monotonic() < deadline, "nobody waits for a lock"
 
 
 async def test_a_sqlite_file_locked_for_five_seconds(

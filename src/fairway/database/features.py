@@ -150,8 +150,10 @@ _POSTGRESQL = PostgreSQL(
         "ALTER TABLE {inbox} ALTER COLUMN body SET STORAGE EXTERNAL",
         "ALTER TABLE {queue} ALTER COLUMN body SET STORAGE EXTERNAL",
     ],
-    # A client that freezes within a transaction must not hold others up for long.
     session=[
+        # Statements that are transactions in themselves would be what the role is used to.
+        "SET default_transaction_isolation = 'read committed'",
+        # A client that freezes within a transaction must not hold others up for long.
         "SET idle_in_transaction_session_timeout = '10s'",
         # Plans are made once, when the tables may be empty; they won't stay so.
         "SET plan_cache_mode = force_generic_plan",
