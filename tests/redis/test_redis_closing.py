@@ -8,6 +8,7 @@ from benchmarks.redis_server import RedisServer, free_port
 from redis_support import MakeLayer, until
 
 from fairway.errors import LayerClosed, StoreUnavailable
+from fairway.redis.hosts import named_dialers
 
 LIMIT = 20
 
@@ -87,3 +88,19 @@ async def test_one_shard_that_is_away_keeps_no_goodbye_from_the_others(
         await asyncio.wait_for(layer.close(), LIMIT)
         assert server.admin.zcard("{asgi}:nodes") == 0
         own_server.start()
+
+
+async def test_a_connection_that_is_cancelled_in_the_instant_it_stands(
+    server: RedisServer,
+) -> None:
+    """Whoever closes cancels it: going on would begin to read the inbox of a node that ended."""
+    (dialer,) = named_dialers([server.url]).values()
+    for turns in range(400):
+        dialing = asyncio.ensure_future(dialer.dial())
+        for _ in range(turns % 40):
+            await asyncio.sleep(0)
+        if dialing.cancel():
+            with pytest.raises(asyncio.CancelledError):
+                await dialing
+        else:
+            await (await dialing).disconnect()

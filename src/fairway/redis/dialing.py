@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, Protocol, cast
 
 import redis.exceptions
@@ -81,12 +81,28 @@ class SentinelDialer:
 async def _open(name: str, connection: Connection) -> None:
     """Connect, or leave nothing behind."""
     try:
-        await asyncio.wait_for(connection.connect(), PATIENCE)
+        await _within(PATIENCE, connection.connect())
     except BaseException as error:
         _abandon(connection)
         if isinstance(error, (redis.exceptions.RedisError, OSError, asyncio.TimeoutError)):
             raise StoreUnavailable(f"{name}: {error or 'no answer'}") from error
         raise
+
+
+async def _within(seconds: float, call: Coroutine[Any, Any, None]) -> None:
+    """As ``asyncio.wait_for``, which before Python 3.12 forgets a cancellation that comes in
+    the instant of success: a layer that was closed would go on to read its inbox."""
+    task = asyncio.ensure_future(call)
+    task.add_done_callback(lambda task: task.cancelled() or task.exception())  # it was heard of
+    try:
+        await asyncio.wait({task}, timeout=seconds)
+    finally:
+        if not task.done():
+            task.cancel()
+            await asyncio.wait({task})
+    if task.cancelled():
+        raise asyncio.TimeoutError
+    task.result()
 
 
 def _abandon(connection: Connection) -> None:
