@@ -1,47 +1,9 @@
 """CHANNEL_LAYERS: one object for each alias, here and in Channels."""
 
-import subprocess
-import sys
-import textwrap
-
 import pytest
-
-#: What each Django process begins with; it can't have its settings twice.
-PREAMBLE = """
-import sys, threading
-import django
-from django.conf import settings
-from django.test import override_settings
-
-MEMORY = {"BACKEND": "fairway.memory.InMemoryChannelLayer"}
-
-def set_up(*apps, **more):
-    settings.configure(INSTALLED_APPS=[*apps, "fairway.django"], **more)
-    django.setup()
-
-def check_refused(call, *words):
-    from fairway.errors import ConfigurationError
-    try:
-        call()
-    except ConfigurationError as error:
-        for word in words:
-            assert word in str(error), str(error)
-    else:
-        raise AssertionError("it passed")
-"""
-#: As if Channels were not installed.
-WITHOUT = "import sys; sys.modules['channels'] = None\n"
+from django_support import WITHOUT, run
 
 with_and_without_channels = pytest.mark.parametrize("start", ["", WITHOUT], ids=["channels", "no"])
-
-
-def run(program: str, start: str = "") -> None:
-    """Run a Django project's process to its end, with warnings as errors."""
-    program = start + PREAMBLE + textwrap.dedent(program)
-    ended = subprocess.run(
-        [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, timeout=120
-    )
-    assert ended.returncode == 0, ended.stderr
 
 
 @with_and_without_channels
@@ -141,11 +103,11 @@ def test_mistakes_are_named() -> None:
     run("""
         set_up()
         from fairway.django import get_channel_layer
-        check_refused(get_channel_layer, "CHANNEL_LAYERS", "'default'", "fairway.redis")
+        check_refused(get_channel_layer, "CHANNEL_LAYERS = ", '"default"', "fairway.redis")
         for layers, words in [
             ({"defualt": MEMORY}, ["no 'default'", "did you mean 'defualt'"]),
             ({"default": {}}, ["'default'", "'BACKEND'"]),
-            ({"default": "memory"}, ["'memory'", "'BACKEND'"]),
+            ({"default": "memory"}, ["'memory'", '"BACKEND"']),
             ({"default": {"BACKEND": "nowhere.Layer"}}, ["'nowhere.Layer'", "nowhere"]),
             ({"default": {**MEMORY, "CONFIG": {"hosts": []}}}, ["'CONFIG'", "no option 'hosts'"]),
             ({"default": {**MEMORY, "CONFIG": {"expiry": "1"}}}, ["'default'", "expiry is '1'"]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.apps import AppConfig
 
 from ..routing.current import set_default
+from .checks import register_checks
 from .layers import own_layer
 
 
@@ -16,5 +17,6 @@ class FairwayConfig(AppConfig):
     verbose_name = "Fairway"
 
     def ready(self) -> None:
-        """Let ``Group("chat")`` in a view mean the layer that settings call default."""
+        """Check settings, and let ``Group("chat")`` in a view mean their default layer."""
+        register_checks()
         set_default(own_layer)

@@ -16,19 +16,18 @@ Where Channels is installed its manager holds the same objects, whoever asks fir
 
 from __future__ import annotations
 
-import difflib
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
 from django.conf import settings
 from django.core.signals import setting_changed
-from django.utils.module_loading import import_string
 
 from ..errors import ConfigurationError
 from ..layer import ChannelLayer
+from .configuration import check_routing_key, configured, entry_of, make_layer
 
 #: The alias that is meant where none is named.
 DEFAULT = "default"
@@ -47,6 +46,7 @@ class LayerManager:
         with self._lock:
             made = self._made
             if alias not in made:
+                check_routing_key(alias, entry_of(alias))
                 made[alias] = make_layer(alias)
             return made[alias]
 
@@ -106,57 +106,6 @@ def own_layer(alias: str = DEFAULT) -> ChannelLayer:
     return layer
 
 
-def make_layer(alias: str, key: str = "CONFIG") -> Any:
-    """A new layer from the settings of ``alias``, and what they have under ``key``."""
-    entry = entry_of(alias)
-    if "ROUTING" in entry and channels_is_installed():
-        raise ConfigurationError(
-            f"CHANNEL_LAYERS[{alias!r}] has a key 'ROUTING', which Channels refuses: "
-            "write CHANNEL_ROUTING = … beside CHANNEL_LAYERS instead"
-        )
-    try:
-        layer_class = import_string(entry["BACKEND"])
-    except ImportError as error:
-        raise ConfigurationError(
-            f"CHANNEL_LAYERS[{alias!r}]: can't import BACKEND {entry['BACKEND']!r}: {error}"
-        ) from error
-    try:
-        return layer_class(**entry.get(key, {}))
-    except (TypeError, ConfigurationError) as error:
-        raise ConfigurationError(f"CHANNEL_LAYERS[{alias!r}][{key!r}]: {error}") from error
-
-
-def configured() -> Mapping[str, Any]:
-    """The setting ``CHANNEL_LAYERS``; empty where there is none."""
-    layers: Mapping[str, Any] = getattr(settings, "CHANNEL_LAYERS", None) or {}
-    return layers
-
-
-def entry_of(alias: str) -> Mapping[str, Any]:
-    """What ``CHANNEL_LAYERS`` says of an alias; ConfigurationError names those it has."""
-    layers = configured()
-    if alias not in layers:
-        raise ConfigurationError(_unknown(alias, list(layers)))
-    entry: Mapping[str, Any] = layers[alias]
-    if not isinstance(entry, Mapping) or not isinstance(entry.get("BACKEND"), str):
-        raise ConfigurationError(
-            f"CHANNEL_LAYERS[{alias!r}] is {entry!r}; it is a dict with 'BACKEND', "
-            "the import path of a layer's class, such as 'fairway.redis.RedisChannelLayer'"
-        )
-    return entry
-
-
-def _unknown(alias: str, known: list[str]) -> str:
-    if not known:
-        return (
-            "the setting CHANNEL_LAYERS names no layer; write CHANNEL_LAYERS = "
-            f"{{{alias!r}: {{'BACKEND': 'fairway.redis.RedisChannelLayer'}}}}"
-        )
-    close = difflib.get_close_matches(alias, known, n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
-    return f"CHANNEL_LAYERS has no {alias!r}; it has {', '.join(map(repr, known))}{hint}"
-
-
 def routing_of(alias: str = DEFAULT, override: str | None = None) -> Any:
     """What workers on a layer run: an import path, a list of routes or an application.
 
@@ -164,11 +113,6 @@ def routing_of(alias: str = DEFAULT, override: str | None = None) -> Any:
     the setting ``CHANNEL_ROUTING``, for projects with Channels. None where all are missing.
     """
     return override or entry_of(alias).get("ROUTING") or getattr(settings, "CHANNEL_ROUTING", None)
-
-
-def channels_is_installed() -> bool:
-    """Whether the project has Channels among its ``INSTALLED_APPS``."""
-    return any(app == "channels" or app.startswith("channels.") for app in settings.INSTALLED_APPS)
 
 
 @contextmanager
