@@ -176,9 +176,18 @@ class Work(threading.Thread):
             raise self._error
 
 
-def log_to_stderr(level: str) -> None:
-    """Show what is logged from ``level`` on, unless the program has its own idea of that."""
-    logging.basicConfig(level=level.upper(), format="%(levelname)-7s %(name)s: %(message)s")
+def log_to_stderr(level: str, loggers: Sequence[str] = ("",)) -> None:
+    """Show what is logged from ``level`` on, unless the program has its own idea of that.
+
+    ``loggers``: only these, where another part of the program shows what it logs itself.
+    """
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(levelname)-7s %(name)s: %(message)s"))
+    for logger in map(logging.getLogger, loggers):
+        if not logger.hasHandlers():
+            logger.addHandler(handler)
+            logger.setLevel(level.upper())
     if level != "debug":
         # Its comings and goings; what it serves is in its access log.
-        logging.getLogger("uvicorn.error").setLevel(max(logging.WARNING, logging.root.level))
+        uvicorn = logging.getLogger("uvicorn.error")
+        uvicorn.setLevel(max(logging.WARNING, logging.getLogger("uvicorn").getEffectiveLevel()))

@@ -1,4 +1,4 @@
-"""An interface server and a worker, each in a thread of its own, over one memory layer."""
+"""An interface server and a worker, each in a thread of its own, over one layer."""
 
 from __future__ import annotations
 
@@ -8,11 +8,9 @@ import time
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 
+from ..errors import FairwayError
 from ..hosting import SIGNALS_EVERY, Work, uvicorn_server
-from ..memory import InMemoryChannelLayer
-from ..routing.routes import Routes
 from ..server import InterfaceServer
-from ..server.asgi import Application
 from ..worker import Worker
 
 #: Seconds that requests and consumers under way are given at the end: somebody is waiting.
@@ -23,17 +21,14 @@ _A_MOMENT = 0.01
 
 
 class Pair:
-    """Serves ``target`` (see :class:`fairway.worker.Worker`) on a listening socket.
+    """Serves what ``worker`` runs on a listening socket. The worker's layer is closed at the end.
 
-    Raises ConfigurationError for what isn't a target; what its modules raise while they
-    are imported comes through unchanged.
+    The worker's ``graceful_timeout`` is best :data:`GRACE`, which the server has.
     """
 
-    def __init__(
-        self, target: Application | Routes | str, listener: socket.socket, *, threads: int
-    ):
-        self.layer = InMemoryChannelLayer()
-        self.worker = Worker(self.layer, target, threads=threads, graceful_timeout=GRACE)
+    def __init__(self, worker: Worker, listener: socket.socket):
+        self.worker = worker
+        self.layer = worker.layer
         self._server = uvicorn_server(InterfaceServer(self.layer), graceful_timeout=GRACE)
         self._listener = listener
         # What `run` waits for: that the worker is ready, that one of the two has ended, or
@@ -42,6 +37,16 @@ class Pair:
 
     def run(self, on_ready: Callable[[], None] | None = None) -> None:
         """Serve until :meth:`stop`, or until server or worker fails: then its error is raised."""
+        try:
+            self._run(on_ready)
+        finally:
+            asyncio.run(self.layer.close())
+
+    def stop(self) -> None:
+        """Have :meth:`run` finish what is under way and return. For any thread or signal."""
+        self._news.put("stop")
+
+    def _run(self, on_ready: Callable[[], None] | None) -> None:
         worker = self._start("fairway-worker", self._work)
         try:
             if self._next_news() == "ready":
@@ -49,10 +54,6 @@ class Pair:
         finally:
             self.worker.stop()
             worker.finish()
-
-    def stop(self) -> None:
-        """Have :meth:`run` finish what is under way and return. For any thread or signal."""
-        self._news.put("stop")
 
     def _serve_until_news(self, on_ready: Callable[[], None] | None) -> None:
         server = self._start("fairway-server", lambda: self._server.run(sockets=[self._listener]))
@@ -86,4 +87,7 @@ class Pair:
 
     def _has_events_waiting(self) -> bool:
         statistics = self.layer.blocking.channel_statistics
-        return any(statistics(channel)["messages_pending"] for channel in self.worker.channels)
+        try:
+            return any(statistics(channel)["messages_pending"] for channel in self.worker.channels)
+        except FairwayError:
+            return False  # nothing to catch up with where the store is gone

@@ -8,7 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..hosting import STOP_SIGNALS, log_to_stderr, stopping
-from .pair import Pair
+from ..memory import InMemoryChannelLayer
+from ..worker import Worker
+from .pair import GRACE, Pair
 
 
 @dataclass(frozen=True)
@@ -26,8 +28,18 @@ def run(
     on_ready: Callable[[], None],
     signals: Sequence[signal.Signals] = STOP_SIGNALS,
 ) -> None:
-    """Serve until one of ``signals``, finishing what is under way. Main thread only."""
+    """Serve until one of ``signals``, finishing what is under way. Main thread only.
+
+    Raises ConfigurationError for what isn't a target; what its modules raise while they
+    are imported comes through unchanged.
+    """
     log_to_stderr(settings.log_level)
-    pair = Pair(settings.target, listener, threads=settings.threads)
+    worker = Worker(
+        InMemoryChannelLayer(),
+        settings.target,
+        threads=settings.threads,
+        graceful_timeout=GRACE,
+    )
+    pair = Pair(worker, listener)
     with stopping(pair.stop, signals):
         pair.run(on_ready)
