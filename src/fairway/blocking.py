@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from . import errors
 from .types import Message, Sendable, Statistics
 
 if TYPE_CHECKING:
@@ -16,10 +17,24 @@ class BlockingLayer:
 
     Each raises what its asynchronous namesake raises. Calling one in a thread that
     runs an event loop would stop that loop: await the layer's own methods there.
+    See docs/classic.md.
     """
+
+    ChannelFull = errors.ChannelFull
+    MessageTooLarge = errors.MessageTooLarge
 
     def __init__(self, layer: ChannelLayer):
         self._layer = layer
+
+    @property
+    def extensions(self) -> list[str]:
+        """The names of the optional parts of the contract, all of which are there."""
+        return list(self._layer.extensions)
+
+    @property
+    def group_expiry(self) -> float | None:
+        """Seconds a membership lasts after the last ``group_add``; None: as its owner."""
+        return self._layer.group_expiry
 
     def send(self, channel: str, message: Sendable) -> None:
         """Put ``message`` into ``channel`` for one reader."""
@@ -40,8 +55,11 @@ class BlockingLayer:
         return self._receive(channels, timeout if block else 0)
 
     def new_channel(self, prefix: str = "specific") -> str:
-        """A name for a process-specific channel."""
-        return self._layer.store.run(self._layer.new_channel(prefix))
+        """A name for a process-specific channel.
+
+        ``prefix`` may also be a pattern of the 2016 specification's: ``"http.response!"``.
+        """
+        return self._layer.store.run(self._layer.new_channel(_prefix_of(prefix)))
 
     def group_add(self, group: str, channel: str) -> None:
         """Make ``channel`` a member of ``group``, or renew it."""
@@ -85,3 +103,21 @@ class BlockingLayer:
                 return None, None
             if (message := layer.decode(taken)) is not None:
                 return taken[0], message
+
+
+def _prefix_of(pattern: str) -> str:
+    """What a new channel's name begins with: ``http.response`` for ``http.response!``,
+    ``http.response!?`` and ``!http.response.?``, which the drafts of 2016 have in turn."""
+    if not isinstance(pattern, str):
+        return pattern  # which is refused, in words, as by the layer itself
+    front = pattern.removesuffix("?")
+    if front.endswith("!"):
+        return front[:-1]
+    if front.startswith("!"):
+        return front[1:].rstrip(".")
+    if front != pattern:
+        raise errors.InvalidName(
+            f"there are no single-reader channels such as {pattern!r}: whoever is to read makes "
+            f"a process-specific channel, by new_channel('{front.rstrip('.')}!')"
+        )
+    return pattern

@@ -83,9 +83,13 @@ class WebSocketConnection(Connection):
     async def _deliver(self, message: Message) -> Ending | None:
         if "status" in message or self._is_denied:
             return await self._deny(message)
-        if message.get("accept"):
+        frames = [key for key in ("text", "bytes") if message.get(key) is not None]
+        if len(frames) > 1:
+            logger.warning("%s: ignored a message with both text and bytes", self)
+            return None
+        if message.get("accept") or (frames and message.get("close")):
             await self._accept(message)
-        if message.get("text") is not None or message.get("bytes") is not None:
+        if frames:
             await self._send_frame(message)
         if message.get("close") or message.get("accept") is False:
             return await self._close(message)
