@@ -167,6 +167,38 @@ async def test_an_inbox_that_went_back_in_time(
     assert await asyncio.wait_for(layer.receive(channel), 10) == {"n": 3}
 
 
+async def test_what_came_before_the_inbox_is_read_again_where_time_went_back(
+    make_layer: MakeLayer, own_server: RedisServer
+) -> None:
+    """As above, and others wrote there before we came: with ids that we have read elsewhere."""
+    layer = make_layer(own_server)
+    channel = await layer.new_channel()
+    inbox, admin = f"{{asgi}}:i:{layer.node}", own_server.admin
+    now = admin.time()[0] * 1000
+
+    def entry(at: int, n: int) -> tuple[str, str, int, str, bytes]:
+        return "XADD", inbox, at, channel, layer._codec.encode({"n": n})
+
+    read = range(3)
+    for n in read:
+        admin.execute_command(*entry(now + 3_600_000 + n, n))
+        assert await asyncio.wait_for(layer.receive(channel), 10) == {"n": n}
+    await until(lambda: admin.xlen(inbox) == 0, "not trimmed")
+    took_over = admin.pipeline()
+    took_over.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+    took_over.execute_command("XSETID", inbox, now)
+    # What it has of what we read, at the same place; then what is new to us, at ids before and
+    # among those we have read, and at one of them.
+    took_over.execute_command(*entry(now + 3_600_000, 0))
+    for at, n in ((now + 3_600_000 + 1, 11), (now + 3_600_000 + 2, 12)):
+        took_over.execute_command(*entry(at, n))
+    took_over.execute()
+    await make_layer(own_server).send(channel, {"n": 13})
+    for n in (11, 12, 13):
+        assert await asyncio.wait_for(layer.receive(channel), 10) == {"n": n}
+    assert await layer.receive_many([channel], timeout=0.3) == (None, None)
+
+
 async def test_a_read_that_the_server_does_not_know_to_be_dead(
     make_layer: MakeLayer, own_server: RedisServer
 ) -> None:

@@ -1,9 +1,9 @@
 """Reads a node's inbox: a stream whose only reader keeps the cursor.
 
-What the server replied and the connection lost is read again from the cursor, so a
-broken connection loses nothing. Reading through a consumer group (without a list of
-pending entries) makes the server remember up to where replies went, so that whoever
-buries a dead node knows which entries it certainly never saw.
+A connection that breaks loses nothing: of what the server still has, all is read again
+that was not delivered. Reading through a consumer group (without a list of pending
+entries) makes the server remember up to where replies went, so that whoever buries a dead
+node knows which entries it certainly never saw.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import hiredis
 from ..errors import StoreUnavailable
 from ..store import Reader
 from .connection import RedisConnection
+from .delivered import Delivered
 
 #: Entries per reply; each may hold a batch of messages.
 _COUNT = 200
@@ -30,10 +31,13 @@ START = b"0-0"
 class RedisFeed:
     """Delivers the inbox to ``reader``, entry by entry, in order, each once."""
 
-    def __init__(self, connection: RedisConnection, inbox: str, reader: Reader):
+    def __init__(
+        self, connection: RedisConnection, inbox: str, reader: Reader, delivered: Delivered
+    ):
         self._connection = connection
         self._inbox = inbox
         self._reader = reader
+        self._delivered = delivered
         self._loop = asyncio.get_running_loop()
         self._closed = False
         self._group = secrets.token_hex(4)
@@ -43,13 +47,11 @@ class RedisFeed:
         )  # fmt: skip
 
     async def begin(self) -> None:
-        """Read what came since the cursor, then go on reading as it comes."""
+        """Read what is there and was not read yet, then go on reading as it comes."""
         connection, reader = self._connection, self._reader
         was_read, last = await connection.ask_script("begin", [self._inbox], [self._group])
         if was_read:
-            # A replica that took over may lack what we read last, and its clock be behind.
-            reader.cursor = min(reader.cursor, last, key=_key)
-            await self._catch_up()
+            await self._catch_up(last)
         elif reader.cursor != START:
             reader.cursor = START
             reader.lost_data()
@@ -60,13 +62,19 @@ class RedisFeed:
         self._closed = True
         self._connection.close()
 
-    async def _catch_up(self) -> None:
+    async def _catch_up(self, last: bytes) -> None:
+        """Deliver what is there; ``last`` is where the stream ended when this feed began."""
+        after = b"-"
         while True:
-            after = b"(" + self._reader.cursor
             entries = await self._connection.ask("XRANGE", self._inbox, after, "+", "COUNT", _COUNT)
             self._deliver(entries)
+            if entries:
+                last = max(last, entries[-1][0], key=_key)
             if len(entries) < _COUNT:
+                # On a replica that took over, this may be before what was read elsewhere.
+                self._reader.cursor = last
                 return
+            after = b"(" + entries[-1][0]
 
     def _next(self) -> None:
         """Drop what was read from the stream, and wait for more."""
@@ -94,7 +102,7 @@ class RedisFeed:
     def _deliver(self, entries: list[Any]) -> None:
         reader = self._reader
         for entry_id, fields in entries:
-            if fields is None or _key(entry_id) <= _key(reader.cursor):
+            if fields is None or not self._delivered.is_new(entry_id, fields):
                 continue
             # First, so that whatever delivering it leads to, no entry is delivered twice.
             reader.cursor = entry_id

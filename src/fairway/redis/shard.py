@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from ..store import Reader
 from .connection import connect
+from .delivered import Delivered
 from .dialing import Dialer
 from .feed import RedisFeed
 from .keys import Keys
@@ -21,13 +22,15 @@ class RedisShard:
         self._dialer = dialer
         self._keys = keys
         self._options = options
+        self._delivered = Delivered()
 
     async def open_link(self, lost: Callable[[], None]) -> RedisLink:
         return RedisLink(await connect(self._dialer, self.name, lost), self._keys, self._options)
 
     async def open_feed(self, reader: Reader, lost: Callable[[], None]) -> RedisFeed:
         connection = await connect(self._dialer, self.name, lost)
-        feed = RedisFeed(connection, self._keys.inbox(self._options.node), reader)
+        inbox = self._keys.inbox(self._options.node)
+        feed = RedisFeed(connection, inbox, reader, self._delivered)
         try:
             await feed.begin()
         except BaseException:
