@@ -73,28 +73,38 @@ class DatabaseServer:
 
     def kill(self) -> None:
         """Kill it as a crash would, with all its processes."""
-        if self._process is not None:
-            kill(self._process)
-            self._process = None
+        process, self._process = self._process, None
+        if process is not None:
+            ended = process.poll() is not None
+            kill(process)
+            if ended:
+                raise RuntimeError(f"{self.title} ended by itself: {self._log()}")
 
     def _wait_until_ready(self) -> float:
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             if self._process is None or self._process.poll() is not None:
-                raise RuntimeError(f"{self.title} ended: {(self.folder / 'log').read_text()}")
+                raise RuntimeError(f"{self.title} ended: {self._log()}")
             try:
                 self.ask("SELECT 1")
             except Exception:  # whatever its driver raises while it starts
                 time.sleep(0.02)
             else:
                 return time.monotonic()
-        raise RuntimeError(f"{self.title} does not answer: {(self.folder / 'log').read_text()}")
+        raise RuntimeError(f"{self.title} does not answer: {self._log()}")
+
+    def _log(self) -> str:
+        return (self.folder / "log").read_text()[-20_000:]
 
 
 class PostgreSQLServer(DatabaseServer):
     """PostgreSQL, which refuses to run as root, so that it runs as another then."""
 
     title = "PostgreSQL"
+
+    def __init__(self, **options: object) -> None:
+        super().__init__()
+        self._options = options
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -117,7 +127,7 @@ class PostgreSQLServer(DatabaseServer):
         options = {
             "port": self.port, "listen_addresses": "127.0.0.1", "fsync": "off",
             "unix_socket_directories": self.folder, "shared_buffers": "64MB",
-            "autovacuum_naptime": "5s", "max_connections": 200,
+            "autovacuum_naptime": "5s", "max_connections": 200, **self._options,
         }  # fmt: skip
         pairs = [word for key, value in options.items() for word in ("-c", f"{key}={value}")]
         return self._as_user(["postgres", "-D", str(self.data), *pairs])
@@ -188,7 +198,7 @@ class MariaDBServer(DatabaseServer):
         ]  # fmt: skip
 
     def ask(self, statement: str) -> list[tuple[Any, ...]]:
-        import MySQLdb
+        from .mysql_driver import MySQLdb
 
         connection = MySQLdb.connect(
             host="127.0.0.1", port=self.port, user="root", connect_timeout=10
@@ -220,12 +230,17 @@ def told_to_processes(store: str) -> Iterator[None]:
         databases = {store: _settings(store, stack)}
         if store == "postgresql":
             databases["default"] = databases[store]  # the peer's models are in no other
-        os.environ["FAIRWAY_DATABASES"] = json.dumps(databases)
-        os.environ["DJANGO_SETTINGS_MODULE"] = "benchmarks.django_settings"
+        tell_processes(databases)
         if store == "postgresql":
             migrate = [sys.executable, "-m", "django", "migrate", "-v0"]
             subprocess.run(migrate, check=True)
         yield
+
+
+def tell_processes(databases: dict[str, dict[str, Any]]) -> None:
+    """Have processes that are started from now on find these ``DATABASES``."""
+    os.environ["FAIRWAY_DATABASES"] = json.dumps(databases)
+    os.environ["DJANGO_SETTINGS_MODULE"] = "benchmarks.django_settings"
 
 
 def _settings(store: str, stack: ExitStack) -> dict[str, Any]:

@@ -9,10 +9,7 @@ import json
 import os
 from importlib.util import find_spec
 
-if find_spec("MySQLdb") is None:
-    import pymysql
-
-    pymysql.install_as_MySQLdb()
+from . import mysql_driver  # noqa: F401  # Django finds it in its place
 
 DATABASES = {
     "default": {"ENGINE": "django.db.backends.dummy"},

@@ -13,7 +13,7 @@ from .render import DOCS, between_markers
 from .tables import number
 
 _WIDE = 140
-_PAGES = ["decisions.md", "redis.md"]
+_PAGES = ["decisions.md", "redis.md", "database.md"]
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,22 @@ class Sheet:
         lines = [list(self.heading), rule, *self.rows()]
         return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
+    def show(self) -> None:
+        """On the terminal."""
+        table = Table(title=self.key, title_justify="left")
+        for i, name in enumerate(self.heading):
+            table.add_column(name, justify="right" if i else "left")
+        for row in self.rows():
+            table.add_row(*row)
+        Console(width=_WIDE).print(table)
+
+    def write(self) -> None:
+        """Into the page that has a place for it."""
+        for page in (DOCS / name for name in _PAGES):
+            text = page.read_text()
+            if f"<!-- figures: {self.key} -->" in text:
+                page.write_text(between_markers(text, self.key, self.markdown()))
+
 
 def publish(sheets: Iterable[Sheet]) -> None:
     """The command line: print the sheets as they come."""
@@ -42,27 +58,11 @@ def publish(sheets: Iterable[Sheet]) -> None:
     @click.option("--write", is_flag=True, help="Put it into the documentation too.")
     def command(write: bool) -> None:
         for sheet in sheets:
-            _show(sheet)
+            sheet.show()
             if write:
-                _write(sheet)
+                sheet.write()
 
     command()
-
-
-def _show(sheet: Sheet) -> None:
-    table = Table(title=sheet.key, title_justify="left")
-    for i, name in enumerate(sheet.heading):
-        table.add_column(name, justify="right" if i else "left")
-    for row in sheet.rows():
-        table.add_row(*row)
-    Console(width=_WIDE).print(table)
-
-
-def _write(sheet: Sheet) -> None:
-    for page in (DOCS / name for name in _PAGES):
-        text = page.read_text()
-        if f"<!-- figures: {sheet.key} -->" in text:
-            page.write_text(between_markers(text, sheet.key, sheet.markdown()))
 
 
 def _text(cell: float | str) -> str:
