@@ -5,6 +5,7 @@ import random
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -61,24 +62,30 @@ async def test_two_databases_of_one_server_are_two_shards(
     await round_trip(layer)
 
 
-@pytest.fixture
-def special_server(tmp_path: Path) -> Iterator[tuple[RedisServer, Path, int]]:
-    """A server with a unix socket and TLS."""
+@contextmanager
+def tls_server(folder: Path) -> Iterator[tuple[RedisServer, int]]:
+    """A server with a unix socket and TLS, and its port for that."""
     subprocess.run(
         [
             "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
             "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
             "-keyout", "key.pem", "-out", "cert.pem",
         ],
-        cwd=tmp_path, check=True, capture_output=True,
+        cwd=folder, check=True, capture_output=True,
     )  # fmt: skip
     tls_port = free_port()
     options = [
-        "--unixsocket", str(tmp_path / "socket"), "--tls-port", str(tls_port),
-        "--tls-cert-file", str(tmp_path / "cert.pem"), "--tls-key-file", str(tmp_path / "key.pem"),
+        "--unixsocket", str(folder / "socket"), "--tls-port", str(tls_port),
+        "--tls-cert-file", str(folder / "cert.pem"), "--tls-key-file", str(folder / "key.pem"),
         "--tls-auth-clients", "no",
     ]  # fmt: skip
     with RedisServer(*options) as server:
+        yield server, tls_port
+
+
+@pytest.fixture
+def special_server(tmp_path: Path) -> Iterator[tuple[RedisServer, Path, int]]:
+    with tls_server(tmp_path) as (server, tls_port):
         yield server, tmp_path, tls_port
 
 
@@ -103,7 +110,7 @@ async def test_unix_socket_and_tls(
 async def test_a_certificate_of_nobody_we_trust(
     special_server: tuple[RedisServer, Path, int], make_layer: MakeLayer
 ) -> None:
-    layer = make_layer(f"rediss://localhost:{special_server[2]}", patience=0.3)
+    layer = make_layer(f"rediss://localhost:{special_server[2]}", patience=3)
     with pytest.raises(StoreUnavailable, match=r"(?i)certificate"):
         await layer.send("work", {})
 

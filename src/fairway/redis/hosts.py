@@ -100,7 +100,8 @@ def _from_arguments(entry: dict[str, Any]) -> tuple[str, Dialer]:
         raise ConfigurationError(
             f"hosts holds the address ({host!r}, {port!r}); it is a name and a port number"
         )
-    kind = redis_asyncio.SSLConnection if entry.pop("ssl", False) else redis_asyncio.Connection
+    usual = redis_asyncio.SSLConnection if entry.pop("ssl", False) else redis_asyncio.Connection
+    kind = entry.pop("connection_class", usual)
     try:
         pool = ConnectionPool(connection_class=kind, **_arguments(entry))
         pool.make_connection()

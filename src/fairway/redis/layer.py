@@ -44,8 +44,8 @@ class RedisChannelLayer(ChannelLayer):
     a process counts as dead. ``patience``: seconds a call waits for a server that can't be
     reached. ``on_disconnect``, ``on_reconnect``: a callable, called once per blip with the
     server's name; or the type of a message that every channel of this process gets.
-    ``serializer_format`` may be ``"msgpack"``; ``random_prefix_length`` is accepted and
-    has no meaning here. Other options: see :class:`ChannelLayer`.
+    ``serializer_format`` may be ``"msgpack"`` or ``"json"``, and ``random_prefix_length`` any
+    number; neither changes what travels here. Other options: see :class:`ChannelLayer`.
     """
 
     store: Engine
@@ -73,13 +73,15 @@ class RedisChannelLayer(ChannelLayer):
         **unknown: Any,
     ):
         check_known(unknown, _OPTIONS, type(self).__name__)
-        if serializer_format != "msgpack":
+        if serializer_format not in ("msgpack", "json"):
             raise ConfigurationError(
-                f"serializer_format is {serializer_format!r}; messages travel as 'msgpack' only"
+                f"serializer_format is {serializer_format!r}; it is 'msgpack' or 'json', and "
+                "messages travel as msgpack either way"
             )
         if not isinstance(prefix, str):
             raise ConfigurationError(f"prefix is {prefix!r}; it is a str")
-        check_count("random_prefix_length", random_prefix_length)
+        if random_prefix_length != 0:
+            check_count("random_prefix_length", random_prefix_length)
         self.prefix = prefix
         self._dialers = named_dialers(hosts)
         self._pace = Pace(prefetch, inbox_capacity, heartbeat, lease, patience)
