@@ -78,15 +78,23 @@ def uvicorn_server(interface: InterfaceServer, *, graceful_timeout: float) -> uv
 
 
 def serve_until_stopped(
-    interface: InterfaceServer, listener: socket.socket, *, graceful_timeout: float
+    interface: InterfaceServer,
+    listener: socket.socket,
+    *,
+    graceful_timeout: float,
+    on_ready: Callable[[], None],
 ) -> None:
-    """Serve until SIGINT or SIGTERM, then finish what is under way. Main thread only."""
+    """Serve until SIGINT or SIGTERM, then finish what is under way. Main thread only.
+
+    ``on_ready`` is called once a signal ends it so.
+    """
     server = uvicorn_server(interface, graceful_timeout=graceful_timeout)
 
     def stop() -> None:
         server.should_exit = True
 
     def serve() -> None:
+        on_ready()
         try:
             server.run(sockets=[listener])
         finally:

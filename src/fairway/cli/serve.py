@@ -64,5 +64,10 @@ def serve(
     )
     log_to_stderr(log_level)
     with listen(host, port) as listener:
-        click.echo(f"Interface server on {url_of(listener)}, over {layer_path}", err=True)
-        serve_until_stopped(interface, listener, graceful_timeout=graceful_timeout)
+        line = f"Interface server on {url_of(listener)}, over {layer_path}"
+        serve_until_stopped(
+            interface,
+            listener,
+            graceful_timeout=graceful_timeout,
+            on_ready=lambda: click.echo(line, err=True),
+        )
