@@ -38,6 +38,9 @@ class DatabaseShard:
             raise
         return link
 
+    async def open_direct_link(self) -> None:
+        return None  # the desk's thread writes for all
+
     async def open_feed(self, reader: Reader, lost: Callable[[], None]) -> DatabaseFeed:
         feed = DatabaseFeed(
             self._connect,
@@ -55,6 +58,9 @@ class DatabaseShard:
             raise
         self._feed = feed
         return feed
+
+    async def watch(self) -> None:
+        return  # Django knows where it is
 
     def _connect(self) -> Connection:
         return Connection(self.name, self._prefix)

@@ -145,6 +145,7 @@ class Node:
             self._engine.home_soon(self._pumps_home)
 
     def _begin(self) -> None:
+        self._engine.close_shortcuts()
         for shard in self._pumps:
             self._beat(shard)
         self._pumps_home()

@@ -92,14 +92,24 @@ class LoopReply(Reply):
             self._loop.call_soon_threadsafe(settle, future, None, None)
 
     def __await__(self) -> Generator[Any, None, Any]:
-        alone = len(asyncio.all_tasks(self._loop)) == 1
-        if not self._coming.acquire(timeout=_BRIEFLY if alone else 0):
+        if not self._comes_soon():
             with self._mutex:
                 if self._coming.locked():
                     self._future = self._loop.create_future()
             if self._future is not None:
                 yield from self._future
         return self._outcome()
+
+    def _comes_soon(self) -> bool:
+        if self._coming.acquire(blocking=False):
+            return True
+        return may_wait() and self._coming.acquire(timeout=_BRIEFLY)
+
+
+def may_wait() -> bool:
+    """Whether this thread may stand still for a moment: no other task of its loop would mind."""
+    loop = events._get_running_loop()
+    return loop is None or len(asyncio.all_tasks(loop)) == 1
 
 
 def run(call: Coroutine[Any, Any, T]) -> T:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Protocol, cast
 
 import redis.exceptions
@@ -18,6 +19,14 @@ from ..errors import StoreUnavailable
 PATIENCE = 10.0
 #: Seconds to wait for each step at a sentinel, before the next one is asked.
 _SENTINEL_PATIENCE = 2.0
+#: Seconds between two looks where the master is.
+_LOOK = 0.5
+
+#: What redis-py raises where a server can't be reached, or refuses.
+_FAILURES = (redis.exceptions.RedisError, OSError, asyncio.TimeoutError)
+
+#: Host and port.
+Place = tuple[Any, Any]
 
 
 class Dialer(Protocol):
@@ -25,6 +34,9 @@ class Dialer(Protocol):
 
     async def dial(self) -> Connection:
         """A connection that is connected; raises :class:`StoreUnavailable`."""
+
+    async def watch(self, heard: Callable[[Place], None]) -> None:
+        """Say again and again where the server is, until cancelled, if that may change."""
 
 
 class PlainDialer:
@@ -38,6 +50,9 @@ class PlainDialer:
         connection = cast(Connection, self._pool.make_connection())
         await _open(self._name, connection)
         return connection
+
+    async def watch(self, heard: Callable[[Place], None]) -> None:
+        """It stays where it is."""
 
 
 class SentinelDialer:
@@ -64,18 +79,37 @@ class SentinelDialer:
         self._arguments = arguments
 
     async def dial(self) -> Connection:
-        sentinel = Sentinel(self._sentinels, sentinel_kwargs=dict(self._sentinel_arguments))
+        sentinel = self._ask()
         pool = SentinelConnectionPool(self._master, sentinel, **self._arguments)
         connection = cast(Connection, pool.make_connection())
         try:
             await _open(self._name, connection)
         finally:
             try:
-                await asyncio.gather(*[client.aclose() for client in sentinel.sentinels])
+                await _let_go(sentinel)
             except BaseException:
                 _abandon(connection)  # a loop that ends cancels whoever waits here
                 raise
         return connection
+
+    async def watch(self, heard: Callable[[Place], None]) -> None:
+        """A master that is demoted goes on as one, and clients with it, for ten seconds."""
+        sentinel = self._ask()
+        try:
+            while True:
+                # What they don't know now they may know with the next look.
+                with contextlib.suppress(*_FAILURES):
+                    heard(await sentinel.discover_master(self._master))
+                await asyncio.sleep(_LOOK)
+        finally:
+            await _let_go(sentinel)
+
+    def _ask(self) -> Sentinel:
+        return Sentinel(self._sentinels, sentinel_kwargs=dict(self._sentinel_arguments))
+
+
+async def _let_go(sentinel: Sentinel) -> None:
+    await asyncio.gather(*[client.aclose() for client in sentinel.sentinels])
 
 
 async def _open(name: str, connection: Connection) -> None:
@@ -84,7 +118,7 @@ async def _open(name: str, connection: Connection) -> None:
         await _within(PATIENCE, connection.connect())
     except BaseException as error:
         _abandon(connection)
-        if isinstance(error, (redis.exceptions.RedisError, OSError, asyncio.TimeoutError)):
+        if isinstance(error, _FAILURES):
             raise StoreUnavailable(f"{name}: {error or 'no answer'}") from error
         raise
 

@@ -8,7 +8,8 @@ from typing import Any
 from ..core.envelope import FLUSH, stamped
 from ..engine.figures import ShardFigures
 from ..names import Address
-from .connection import Argument, RedisConnection
+from .connection import RedisConnection
+from .conversation import Argument
 from .keys import Keys
 from .options import LinkOptions
 

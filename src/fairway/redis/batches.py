@@ -1,0 +1,395 @@
+"""What a batch is in Redis's terms: each place in it becomes one script call."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, TypeVar
+
+import hiredis
+
+from ..core.envelope import JOIN, stamped
+from ..core.outbox import Batch, Done, GroupSend, Membership, Release, Send, Want
+from ..errors import StoreUnavailable, channel_full
+from .conversation import Argument, Conversation, OnReply
+from .keys import Keys
+from .options import LinkOptions
+from .roster import NAMED, Roster
+
+T = TypeVar("T")
+
+#: Messages, and bytes, that one script call takes at the most: it must not stop the server long.
+_MESSAGES_PER_CALL = 1000
+_BYTES_PER_CALL = 4 * 1024 * 1024
+
+
+class BatchWriter:
+    """Writes batches, all but their queries, into a conversation with one server."""
+
+    def __init__(self, connection: Conversation, keys: Keys, options: LinkOptions):
+        self._connection = connection
+        self._keys = keys
+        self._options = options
+        self._group_nodes = Roster()
+        self._channel_nodes = Roster()
+
+    def write(self, batch: Batch) -> None:
+        """Write a batch at once; each call's ``done`` hears the outcome with the replies."""
+        calls: list[tuple[tuple[Argument, ...], OnReply]] = []
+        if batch.acks:
+            calls.append(self._ack(batch.acks))
+        for group, memberships in batch.memberships.items():
+            calls.extend(self._memberships(group, memberships))
+        for node, by_name in batch.to_nodes.items():
+            if len(by_name) == 1:
+                (sends,) = by_name.values()
+                calls.extend(self._to_one(node, part) for part in _chunks(sends))
+            else:
+                calls.extend(self._to_node(node, part) for part in _parts(by_name))
+        for (channel, _), sends in batch.to_channels.items():
+            calls.extend(self._to_channel(channel, part) for part in _chunks(sends))
+        for group, messages in batch.to_groups.items():
+            calls.extend(self._to_group(group, part) for part in _chunks(messages))
+        calls.extend(map(self._want, batch.wants))
+        calls.extend(map(self._release, batch.releases))
+        if calls:
+            self._connection.send(calls)
+
+    # -- sending --------------------------------------------------------------------
+
+    def _to_one(self, node: str, sends: list[Send]) -> tuple[tuple[Argument, ...], OnReply]:
+        """All for one channel: a short cut for nodes that are known."""
+        keys, first = self._keys, sends[0]
+
+        def on_reply(reply: Any) -> None:
+            if reply is None:
+                for send in sends:
+                    send.done(None, None)
+            elif (error := _error(reply)) is not None:
+                _all_failed([sends], error)
+            elif reply >= 0:
+                _tell_sends(sends, len(sends) - reply)
+            else:
+                self._connection.send([self._to_node(node, {first.address.name: sends})])
+
+        return self._connection.script(
+            "send_one",
+            (keys.inbox(node), keys.counts(node), keys.stats, keys.nodes),
+            [
+                node, self._options.inbox_capacity, first.address.name, first.capacity,
+                len(sends), *[send.body for send in sends],
+            ],
+            on_reply,
+        )  # fmt: skip
+
+    def _to_node(
+        self, node: str, by_name: dict[str, list[Send]]
+    ) -> tuple[tuple[Argument, ...], OnReply]:
+        keys, options = self._keys, self._options
+        arguments: list[Argument] = [node, options.inbox_capacity, options.expiry_ms]
+        for name, sends in by_name.items():
+            arguments += (name, sends[0].capacity, len(sends))
+            arguments += [send.body for send in sends]
+
+        def on_reply(reply: Any) -> None:
+            groups = list(by_name.values())
+            error = _error(reply)
+            if error is not None:
+                _all_failed(groups, error)
+            elif reply is None:
+                for sends in groups:
+                    for send in sends:
+                        send.done(None, None)
+            else:
+                for sends, refused in zip(groups, reply, strict=True):
+                    _tell_sends(sends, len(sends) - refused)
+
+        return self._connection.script(
+            "send_to_node",
+            [*keys.node_keys(node), keys.stats, keys.nodes],
+            arguments,
+            on_reply,
+        )
+
+    def _to_channel(self, channel: str, sends: list[Send]) -> tuple[tuple[Argument, ...], OnReply]:
+        nodes = self._channel_nodes.of(channel)
+
+        def on_reply(reply: Any) -> None:
+            error = _error(reply)
+            if error is not None:
+                _all_failed([sends], error)
+                return
+            taken, missing = reply
+            _tell_sends(sends, taken)
+            self._deal(channel, missing)
+
+        return self._connection.script(
+            "send_to_channel",
+            self._deal_keys(channel, nodes),
+            [
+                channel, sends[0].capacity, self._options.expiry_ms, int(sends[0].last),
+                len(nodes), *nodes, *[send.body for send in sends],
+            ],
+            on_reply,
+        )  # fmt: skip
+
+    def _to_group(
+        self, group: str, messages: list[GroupSend], only: Sequence[str] = ()
+    ) -> tuple[tuple[Argument, ...], OnReply]:
+        keys = self._keys
+        nodes = only or self._group_nodes.of(group)
+
+        def on_reply(reply: Any) -> None:
+            error = _error(reply)
+            channels, missing = reply if not error and reply else ((), ())
+            if missing:
+                self._group_nodes.learn(group, map(bytes.decode, missing))
+                self._group_again(group, messages, channels, list(map(bytes.decode, missing)))
+                return
+            names = [name.decode() for name in channels]
+            for message in messages:
+                message.done(names, error)
+
+        return self._connection.script(
+            "group_send",
+            [
+                keys.group_nodes(group), keys.group_channels(group), keys.nodes, keys.stats,
+                *map(keys.inbox, nodes),
+            ],
+            [
+                group, self._options.inbox_capacity, int(bool(only)), len(nodes), *nodes,
+                *[message.body for message in messages],
+            ],
+            on_reply,
+        )  # fmt: skip
+
+    def _group_again(
+        self, group: str, messages: list[GroupSend], channels: Sequence[bytes], nodes: list[str]
+    ) -> None:
+        """Serve the nodes that the first call did not name, and only those."""
+        names = [name.decode() for name in channels]
+
+        def done_with(message: GroupSend) -> Done:
+            return lambda _, error: message.done(names, error)
+
+        again = [GroupSend(group, message.body, done_with(message)) for message in messages]
+        self._connection.send(
+            [
+                self._to_group(group, again, nodes[first : first + NAMED])
+                if first + NAMED >= len(nodes)
+                else self._to_group(group, _unheard(again), nodes[first : first + NAMED])
+                for first in range(0, len(nodes), NAMED)
+            ]
+        )
+
+    # -- groups ---------------------------------------------------------------------
+
+    def _memberships(
+        self, group: str, changes: list[tuple[bool, Membership]]
+    ) -> Iterator[tuple[tuple[Argument, ...], OnReply]]:
+        """One call for each run of joins, or of departures."""
+        for joins, run in groupby(changes, itemgetter(0)):
+            memberships = [membership for _, membership in run]
+            for first in range(0, len(memberships), _MESSAGES_PER_CALL):
+                part = memberships[first : first + _MESSAGES_PER_CALL]
+                yield from (self._joins if joins else self._leaves)(group, part)
+
+    def _joins(
+        self, group: str, joins: list[Membership]
+    ) -> Iterator[tuple[tuple[Argument, ...], OnReply]]:
+        keys, options = self._keys, self._options
+        for node, members in _by_node(joins).items():
+            own = node == options.node
+            names = [keys.names(group), keys.group_nodes(group), keys.group_channels(group)]
+            arguments: list[Argument] = [
+                group, node, members[-1].turn if own else "", options.lease_ms,
+                options.group_kept_ms,
+            ]  # fmt: skip
+            for member in members:
+                lasts = "inf" if member.lasts is None else math.ceil(member.lasts * 1000)
+                told = f"{'inf' if member.lasts is None else member.lasts}|{member.address.name}"
+                arguments += (member.address.name, lasts, told)
+            foreign = [] if own or not node else keys.node_keys(node)
+            yield self._connection.script(
+                "join", [*names, keys.nodes, keys.groups, *foreign], arguments, _tell(members)
+            )
+
+    def _leaves(
+        self, group: str, leaves: list[Membership]
+    ) -> Iterator[tuple[tuple[Argument, ...], OnReply]]:
+        keys, options = self._keys, self._options
+        for node, members in _by_node(leaves).items():
+            last = max((each.turn for each in members if each.last), default="")
+            of_node = [keys.counts(node)] if last else []
+            if node and node != options.node:
+                of_node = [keys.inbox(node)]
+            yield self._connection.script(
+                "leave",
+                [
+                    keys.names(group), keys.group_nodes(group), keys.group_channels(group),
+                    keys.groups, *of_node,
+                ],
+                [group, node, last, *[member.address.name for member in members]],
+                _tell(members),
+            )  # fmt: skip
+
+    # -- normal channels --------------------------------------------------------------
+
+    def _deal_keys(self, channel: str, nodes: Sequence[str]) -> list[str]:
+        keys = self._keys.queue_keys(channel)
+        for node in nodes:
+            keys += self._keys.node_keys(node)
+        return keys
+
+    def _want(self, want: Want) -> tuple[tuple[Argument, ...], OnReply]:
+        node = self._options.node
+
+        def on_reply(reply: Any) -> None:
+            error = _error(reply)
+            if error is None:
+                self._deal(want.channel, reply)
+            want.done(None, error)
+
+        return self._want_call(want.channel, want.credit, [node], on_reply, anew=want.anew)
+
+    def _want_call(
+        self,
+        channel: str,
+        credit: int,
+        nodes: Sequence[str],
+        on_reply: OnReply,
+        *,
+        anew: bool = False,
+    ) -> tuple[tuple[Argument, ...], OnReply]:
+        options = self._options
+        return self._connection.script(
+            "want",
+            self._deal_keys(channel, nodes),
+            [channel, options.expiry_ms, options.lease_ms, credit, int(anew), len(nodes), *nodes],
+            on_reply,
+        )
+
+    def _deal(self, channel: str, missing: Sequence[bytes]) -> None:
+        """Messages are left for nodes that the last call did not name: name them."""
+        if not missing:
+            return
+        self._channel_nodes.learn(channel, map(bytes.decode, missing))
+        nodes = self._channel_nodes.of(channel)
+
+        def on_reply(reply: Any) -> None:
+            if _error(reply) is None:
+                self._deal(channel, reply)
+
+        self._connection.send([self._want_call(channel, 0, nodes, on_reply)])
+
+    def _release(self, release: Release) -> tuple[tuple[Argument, ...], OnReply]:
+        node = self._options.node
+
+        def on_reply(reply: Any) -> None:
+            error = _error(reply)
+            if error is None:
+                self._deal(release.channel, reply)
+            release.done(None, error)
+
+        return self._connection.script(
+            "release",
+            self._deal_keys(release.channel, [node]),
+            [
+                release.channel, self._options.expiry_ms, node,
+                *[stamped(sent_ms, body) for sent_ms, body in release.parcels],
+            ],
+            on_reply,
+        )  # fmt: skip
+
+    # -- the node ---------------------------------------------------------------------
+
+    def _ack(self, acks: dict[str, int]) -> tuple[tuple[Argument, ...], OnReply]:
+        keys, node = self._keys, self._options.node
+        arguments: list[Argument] = []
+        for name, count in acks.items():
+            arguments += (name if "!" in name or name[0] == JOIN else f">{name}", count)
+
+        def on_reply(reply: Any) -> None:
+            # What was not heard is made up for when, connected anew, the node says what it holds.
+            if isinstance(reply, hiredis.ReplyError):
+                self._connection.abort()
+
+        return self._connection.script("ack", [keys.counts(node), keys.unread], arguments, on_reply)
+
+
+def _error(reply: Any) -> StoreUnavailable | None:
+    """The contract's error for what the server refused or the connection lost."""
+    if not isinstance(reply, Exception):
+        return None
+    if isinstance(reply, StoreUnavailable):
+        return reply
+    error = StoreUnavailable(f"the store refused the call: {reply}")
+    error.__cause__ = reply
+    return error
+
+
+def _tell(calls: Sequence[Membership]) -> OnReply:
+    def on_reply(reply: Any) -> None:
+        error = _error(reply)
+        for call in calls:
+            call.done(None, error)
+
+    return on_reply
+
+
+def _tell_sends(sends: Sequence[Send], taken: int) -> None:
+    for send in sends[:taken]:
+        send.done(None, None)
+    for send in sends[taken:]:
+        send.done(None, channel_full(send.address.name, send.capacity))
+
+
+def _all_failed(groups: Sequence[Sequence[Send]], error: StoreUnavailable) -> None:
+    for sends in groups:
+        for send in sends:
+            send.done(None, error)
+
+
+def _unheard(messages: list[GroupSend]) -> list[GroupSend]:
+    return [GroupSend(message.group, message.body, lambda *_: None) for message in messages]
+
+
+def _by_node(memberships: list[Membership]) -> dict[str, list[Membership]]:
+    by_node: dict[str, list[Membership]] = {}
+    for membership in memberships:
+        by_node.setdefault(membership.address.node or "", []).append(membership)
+    return by_node
+
+
+def _chunks(messages: list[T], size: Callable[[T], int] | None = None) -> Iterator[list[T]]:
+    """Parts small enough for one call, in order."""
+    part: list[T] = []
+    volume = 0
+    for message in messages:
+        length = len(message.body)  # type: ignore[attr-defined]
+        if part and (len(part) >= _MESSAGES_PER_CALL or volume + length > _BYTES_PER_CALL):
+            yield part
+            part, volume = [], 0
+        part.append(message)
+        volume += length
+    if part:
+        yield part
+
+
+def _parts(by_name: dict[str, list[Send]]) -> Iterator[dict[str, list[Send]]]:
+    """:func:`_chunks` of one node's messages, by channel."""
+    sends = [send for sends in by_name.values() for send in sends]
+    if len(sends) == 1 or (len(sends) <= _MESSAGES_PER_CALL and _volume(sends) <= _BYTES_PER_CALL):
+        yield by_name
+        return
+    for part in _chunks(sends):
+        parts: dict[str, list[Send]] = {}
+        for send in part:
+            parts.setdefault(send.address.name, []).append(send)
+        yield parts
+
+
+def _volume(sends: list[Send]) -> int:
+    return sum(len(send.body) for send in sends)
