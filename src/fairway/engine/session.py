@@ -26,7 +26,8 @@ class Writer:
         self._patience = patience
         self._broken_since: float | None = None
         self._giving_up: asyncio.TimerHandle | None = None
-        self._reason = StoreUnavailable(f"{shard.name}: no connection within {patience:g} s")
+        self._hangs = StoreUnavailable(f"{shard.name}: no connection within {patience:g} s")
+        self._reason = self._hangs
         self._scheduled = False
         self._closed = False
         self._single = True
@@ -92,10 +93,12 @@ class Writer:
 
     def _opened(self, link: Link) -> None:
         self._broken_since = None
+        self._reason = self._hangs
         self._wait_no_more()
         self._flush()
 
     def _attempt_failed(self, error: StoreUnavailable) -> None:
+        self._reason = error  # for those who give up while the next attempt is under way
         since = self._broken_since
         if since is not None and self._loop.time() - since >= self._patience:
             self._fail(error)
