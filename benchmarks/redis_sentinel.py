@@ -70,6 +70,21 @@ class Watched:
             time.sleep(0.02)
         return time.monotonic()
 
+    def hand_over(self) -> tuple[RedisServer, float]:
+        """Have the replica take over from a master that lives.
+
+        The former master, which does not know of it for some seconds more, and the monotonic
+        time at which the first sentinel named the new one.
+        """
+        former = self.master
+        self.sentinels[0].admin.execute_command("SENTINEL", "FAILOVER", MASTER)
+        deadline = time.monotonic() + PATIENCE
+        while self.master is former:
+            if time.monotonic() > deadline:
+                raise RuntimeError("the sentinels chose no new master")
+            time.sleep(0.02)
+        return former, time.monotonic()
+
     def _is_master(self, server: RedisServer, crashed: bool) -> bool:
         if crashed:
             return self.master is server
