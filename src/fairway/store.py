@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import AbstractEventLoop
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Protocol, TypeVar
 
@@ -88,6 +89,30 @@ class Link(Protocol):
         """Drop the connection; calls under way hear :class:`StoreUnavailable`."""
 
 
+class DirectLink(Protocol):
+    """A connection to one shard for writing that belongs to no event loop.
+
+    Whichever thread holds it writes, and hears the replies itself: for a thread that would
+    only wait for another one to do so. One thread at a time.
+    """
+
+    @property
+    def usable(self) -> bool:
+        """Whether nothing is known to have broken it."""
+
+    def write(self, batch: Batch) -> None:
+        """Write a small batch without queries; their ``done`` is called in :meth:`hear`."""
+
+    def hear(self) -> bool:
+        """Hear the outcome of all that was written; False if that takes longer than a moment."""
+
+    def hear_in(self, loop: AbstractEventLoop, done: Callable[[], None]) -> None:
+        """:meth:`hear` to the end in a loop, in its thread, and call ``done`` then."""
+
+    def close(self) -> None:
+        """Drop the connection; calls under way hear :class:`StoreUnavailable`."""
+
+
 class Feed(Protocol):
     """A connection to one shard that reads the node's inbox. Lives in one event loop."""
 
@@ -115,6 +140,12 @@ class Shard(Protocol):
 
     async def open_link(self, lost: Callable[[], None]) -> Link:
         """Connect for writing; ``lost`` hears if the connection breaks.
+
+        Raises :class:`StoreUnavailable`.
+        """
+
+    async def open_direct_link(self) -> DirectLink | None:
+        """Connect for threads; None if this store has nothing of the kind.
 
         Raises :class:`StoreUnavailable`.
         """

@@ -38,6 +38,9 @@ class DatabaseShard:
             raise
         return link
 
+    async def open_direct_link(self) -> None:
+        return None  # the desk's thread writes for all
+
     async def open_feed(self, reader: Reader, lost: Callable[[], None]) -> DatabaseFeed:
         feed = DatabaseFeed(
             self._connect,

@@ -33,8 +33,9 @@ from .figures import merge_figures
 from .health import ShardHealth
 from .home import Home
 from .node import Node
-from .replies import gather, here, nobody, reply_to, run
+from .replies import gather, here, may_wait, nobody, reply_to, run
 from .session import Session
+from .shortcut import SMALL, Shortcut
 from .spread import Spread
 
 T = TypeVar("T")
@@ -104,6 +105,9 @@ class Engine:
         self._health = {
             name: ShardHealth(name, self._broke, self._returned) for name in self.shards
         }
+        self._shortcuts = {
+            name: Shortcut(shard, self.home_soon) for name, shard in self.shards.items()
+        }
         self.mailbox = Mailbox(clock, self.drops, on_taken=self._taken, on_dropped=self._dropped)
         self.memberships = Memberships()
         self._group_lifetime = FOR_EVER if options.group_expiry is None else options.group_expiry
@@ -115,7 +119,11 @@ class Engine:
         session = self.session_here()
         if session is None:
             done, reply = self.reply()
-            self.home_soon(self._send, None, address, body, capacity, done)
+            if address.node is not None or len(self.shards) == 1:
+                shard = self.ring.shard_of(address.name)
+                self._from_outside(shard, Outbox.send, Send(address, body, capacity, done))
+            else:
+                self.home_soon(self._send, None, address, body, capacity, done)
             return reply
         future: asyncio.Future[None] = session.loop.create_future()
         self._send(session, address, body, capacity, here(future))
@@ -138,7 +146,7 @@ class Engine:
         if session is None:
             done, reply = self.reply()
             call = GroupSend(group, body, partial(self._to_channels, None, body, done))
-            self.at_home(shard, Outbox.group_send, call)
+            self._from_outside(shard, Outbox.group_send, call)
             return reply
         future: asyncio.Future[None] = session.loop.create_future()
         writer = session.writers[shard]
@@ -163,7 +171,11 @@ class Engine:
         for channel in channels:
             address = address_of(channel)
             sent = partial(self._sent_for_group, channel, each)
-            self._send(session, address, body, self.options.capacities.of(address), sent)
+            call = session, address, body, self.options.capacities.of(address), sent
+            if session is None:  # a thread may have carried out the first part
+                self.home_soon(self._send, *call)
+            else:
+                self._send(*call)
 
     def _sent_for_group(
         self, channel: str, done: Done, _: Any, error: BaseException | None
@@ -316,6 +328,8 @@ class Engine:
             sessions = [known for known in self._sessions.values() if isinstance(known, Session)]
         for session in sessions:
             session.close_from_anywhere()
+        if self._home.is_running:
+            self._home.soon(self.close_shortcuts)
         self._home.stop()
         done(None, None)
 
@@ -345,6 +359,23 @@ class Engine:
         done, reply = self.reply()
         self.at_home(shard, Outbox.query, Query(verb, arguments, done))
         return await reply
+
+    def _from_outside(
+        self, shard: str, add: Callable[[Outbox, Any], None], call: Send | GroupSend
+    ) -> None:
+        """Carry out a call of a thread or a loop that has no session: there, or at home.
+
+        There only where nothing is received: a node that lives has two connections to a
+        shard already, and that shall be all.
+        """
+        briefly = not self.node.started and len(call.body) <= SMALL and may_wait()
+        if not briefly or not self._shortcuts[shard].carry_out(add, call):
+            self.at_home(shard, add, call)
+
+    def close_shortcuts(self) -> None:
+        """Threads' calls go by way of the I/O thread from now on; call it there."""
+        for shortcut in self._shortcuts.values():
+            shortcut.close()
 
     def at_home(self, shard: str, add: Callable[[Outbox, Any], None], call: Any) -> None:
         """Have the I/O thread carry out a call."""
@@ -453,6 +484,9 @@ class Engine:
     # -- breaks --------------------------------------------------------------------------
 
     def _broke(self, shard: str) -> None:
+        if self._home.is_running:
+            with contextlib.suppress(LayerClosed):
+                self.home_soon(self._shortcuts[shard].drop)
         self._tell(self.options.on_disconnect, shard)
 
     def _returned(self, shard: str) -> None:

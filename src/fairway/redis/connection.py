@@ -9,43 +9,31 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import deque
+import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, cast
 
-import hiredis
 from redis.asyncio.connection import Connection as RedisPyConnection
 
-from ..errors import OutcomeUnknown, StoreUnavailable
+from ..errors import StoreUnavailable
+from .conversation import Argument, Conversation
 from .dialing import Dialer
 from .scripting import Script, load_scripts
 
-#: A reply, or the error that stands for it.
-OnReply = Callable[[Any], None]
-Argument = str | bytes | int | float
-
 #: Seconds without a word on a connection that owes replies, after which its line is dead.
 SILENCE = 10.0
-#: Replies of a server that isn't, or isn't yet, the one to talk to: to be found anew.
-_MISPLACED = ("READONLY", "MASTERDOWN", "LOADING")
-
-_pack: Callable[[tuple[Any, ...]], bytes] = hiredis.pack_command
 
 
-class RedisConnection(asyncio.Protocol):
+class RedisConnection(Conversation, asyncio.Protocol):
     """One socket. Lives in one event loop; made by :func:`connect`."""
 
     def __init__(self, connection: RedisPyConnection, name: str, lost: Callable[[], None]):
-        self._name = name
+        super().__init__(name)
         self._lost = lost
         self._loop = asyncio.get_running_loop()
         #: Where the server is that this leads to, if it has a host and a port.
         self.place = getattr(connection, "host", None), getattr(connection, "port", None)
-        self._parser = hiredis.Reader()
-        self._waiting: deque[OnReply] = deque()
-        self._scripts = load_scripts()
-        self._closed = False
         #: When something was last heard, or asked after all was answered, in the loop's time.
         self._heard_at = self._loop.time()
         self._writer = _take_over(connection)
@@ -54,37 +42,24 @@ class RedisConnection(asyncio.Protocol):
         self._transport.set_protocol(self)
         self._watchdog = self._loop.call_later(SILENCE, self._watch)
 
-    @property
-    def idle(self) -> bool:
-        """Whether no reply is awaited."""
-        return not self._waiting
+    def give_away(self) -> int | None:
+        """The socket, as a file descriptor of the caller's; here the connection is closed.
+
+        None under TLS, where nobody else could read on.
+        """
+        socket = self._transport.get_extra_info("socket")
+        encrypted = self._transport.get_extra_info("sslcontext") is not None
+        descriptor = None if encrypted else os.dup(socket.fileno())
+        self.close()
+        return descriptor
 
     # -- sending --------------------------------------------------------------------
 
-    def send(self, calls: Sequence[tuple[tuple[Argument, ...], OnReply]]) -> None:
-        """Write commands in one go; each callback hears its reply, in order."""
-        if self._closed:
-            for _, on_reply in calls:
-                on_reply(StoreUnavailable(f"the connection to {self._name} is closed"))
-            return
-        if not self._waiting:
-            self._heard_at = self._loop.time()
-        self._waiting.extend(on_reply for _, on_reply in calls)
-        self._transport.write(b"".join([_pack(command) for command, _ in calls]))
+    def _write(self, data: bytes) -> None:
+        self._transport.write(data)
 
-    def script(
-        self, name: str, keys: Sequence[str], arguments: Sequence[Argument], on_reply: OnReply
-    ) -> tuple[tuple[Argument, ...], OnReply]:
-        """A call of a script for :meth:`send`. A server that lost the script gets it again."""
-        script = self._scripts[name]
-
-        def check(reply: Any) -> None:
-            if isinstance(reply, hiredis.ReplyError) and str(reply).startswith("NOSCRIPT"):
-                self.send([(("EVAL", script.text, len(keys), *keys, *arguments), on_reply)])
-            else:
-                on_reply(reply)
-
-        return ("EVALSHA", script.sha, len(keys), *keys, *arguments), check
+    def _becomes_busy(self) -> None:
+        self._heard_at = self._loop.time()
 
     async def ask(self, *command: Argument) -> Any:
         """Send one command and wait for its reply; raises :class:`StoreUnavailable`."""
@@ -125,16 +100,9 @@ class RedisConnection(asyncio.Protocol):
     # -- what asyncio calls -----------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
-        """Parse, and hand each reply to whoever waits for it."""
+        """Parse, and hand on."""
         self._heard_at = self._loop.time()
-        self._parser.feed(data)
-        while (reply := self._parser.gets()) is not False:
-            if not self._waiting:
-                self.abort()  # a reply to nothing: the stream is out of step
-                return
-            self._waiting.popleft()(reply)
-            if type(reply) is hiredis.ReplyError and str(reply).startswith(_MISPLACED):
-                self.abort()
+        self._take(data)
 
     def connection_lost(self, error: Exception | None) -> None:
         """The socket is gone."""
@@ -149,9 +117,7 @@ class RedisConnection(asyncio.Protocol):
             return
         self._closed = True
         self._watchdog.cancel()
-        waiting, self._waiting = self._waiting, deque()
-        for on_reply in waiting:
-            on_reply(OutcomeUnknown(f"the connection to {self._name} broke: {error or 'closed'}"))
+        self._fail_waiting(error)
         self._lost()
 
     def _watch(self) -> None:

@@ -10,6 +10,7 @@ from ..store import Reader
 from .connection import RedisConnection, connect
 from .delivered import Delivered
 from .dialing import Dialer, Place
+from .direct import RedisDirectLink, open_direct_link
 from .feed import RedisFeed
 from .keys import Keys
 from .link import RedisLink
@@ -31,6 +32,9 @@ class RedisShard:
 
     async def open_link(self, lost: Callable[[], None]) -> RedisLink:
         return RedisLink(await self._connect(lost), self._keys, self._options)
+
+    async def open_direct_link(self) -> RedisDirectLink | None:
+        return await open_direct_link(self._dialer, self.name, self._keys, self._options)
 
     async def open_feed(self, reader: Reader, lost: Callable[[], None]) -> RedisFeed:
         connection = await self._connect(lost)
