@@ -200,6 +200,38 @@ def test_routing_beside_channels(tmp_path: Path) -> None:
     )
 
 
+STATIC, OURS = "django.contrib.staticfiles", "fairway.django"
+
+
+@pytest.mark.parametrize(
+    ("apps", "routing", "wanted"),
+    [
+        ([OURS, "daphne", STATIC], "routes.good", None),
+        ([STATIC, OURS], "routes.good", "E008"),
+        ([STATIC, OURS], None, "W005"),
+        (["daphne", OURS, STATIC], "routes.good", "E008"),
+        (["daphne", OURS, STATIC], None, None),
+    ],
+)
+def test_who_brings_runserver(
+    tmp_path: Path, apps: list[str], routing: str | None, wanted: str | None
+) -> None:
+    (tmp_path / "routes.py").write_text(ROUTES)
+    run(
+        f"""
+        sys.path.insert(0, ".")
+        settings.configure(INSTALLED_APPS={apps}, STATIC_URL="static/", CHANNEL_ROUTING={routing!r})
+        django.setup()
+        wanted, first = {wanted!r}, {apps[0]!r}
+        if wanted:
+            says(problems(), wanted, f"that of {{first!r}}", f"before {{first!r}} in INSTALLED_APPS")
+        else:
+            assert problems() == []
+        """,
+        cwd=tmp_path,
+    )
+
+
 def test_memory_in_production() -> None:
     run("""
         set_up()
