@@ -224,7 +224,7 @@ def test_who_brings_runserver(
         django.setup()
         wanted, first = {wanted!r}, {apps[0]!r}
         if wanted:
-            says(problems(), wanted, f"that of {{first!r}}", f"before {{first!r}} in INSTALLED_APPS")
+            says(problems(), wanted, f"that of {{first!r}}", f"before {{first!r}} in INSTALLED")
         else:
             assert problems() == []
         """,
