@@ -1,9 +1,12 @@
 """Normal channels: what a node takes ahead of its readers, and what becomes of it."""
 
 import asyncio
+import time
 
 from benchmarks.redis_server import RedisServer
 from redis_support import MakeLayer, until
+
+from fairway.redis.keys import Keys
 
 LIMIT = 10
 
@@ -94,3 +97,19 @@ async def test_a_slow_reader_leaves_the_queue_to_others(
     for reader in readers:
         reader.cancel()
     await asyncio.wait(readers)
+
+
+async def test_messages_dealt_to_a_node_that_never_read_go_to_others(
+    make_layer: MakeLayer, server: RedisServer
+) -> None:
+    """As when a process is killed between asking for messages and reading them."""
+    sender = make_layer(server)
+    ghost, keys = "0123456789abcd", Keys("asgi")
+    server.admin.zadd(keys.want("work"), {ghost: 5})
+    server.admin.zadd(keys.nodes, {ghost: (time.time() + 60) * 1000})
+    for n in range(3):
+        await sender.send("work", {"n": n})
+    assert server.admin.xlen(keys.inbox(ghost)) > 0
+    server.admin.zadd(keys.nodes, {ghost: 1})
+    got = [(await asyncio.wait_for(sender.receive("work"), LIMIT))["n"] for _ in range(3)]
+    assert got == [0, 1, 2]

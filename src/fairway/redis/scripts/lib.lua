@@ -66,10 +66,12 @@ local function overdue(nodes, known, stats, lease, now)
   return dead, redis.call('ZRANGEBYSCORE', known, '-inf', now, 'LIMIT', 0, 64)
 end
 
--- Up to where replies went to the reader of an inbox; nothing if it has none.
+-- Up to where replies went to the reader of an inbox: to its beginning, where nobody read yet.
+-- Nothing if there is no inbox.
 local function reading_of(inbox)
   local groups, of = redis.pcall('XINFO', 'GROUPS', inbox), {}
-  if groups.err or not groups[1] then return end
+  if groups.err then return end
+  if not groups[1] then return '0-0' end
   for i = 1, #groups[1], 2 do of[groups[1][i]] = groups[1][i + 1] end
   return of['last-delivered-id']
 end
