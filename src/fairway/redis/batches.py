@@ -11,12 +11,13 @@ from typing import Any, TypeVar
 import hiredis
 
 from ..core.envelope import JOIN, stamped
-from ..core.outbox import Batch, Done, GroupSend, Membership, Release, Send, Want
+from ..core.outbox import Batch, GroupSend, Membership, Release, Send, Want
 from ..errors import StoreUnavailable, channel_full
 from .conversation import Argument, Conversation, OnReply
 from .keys import Keys
 from .options import LinkOptions
 from .roster import NAMED, Roster
+from .turns import Turns
 
 T = TypeVar("T")
 
@@ -34,6 +35,7 @@ class BatchWriter:
         self._options = options
         self._group_nodes = Roster()
         self._channel_nodes = Roster()
+        self._turns = Turns[GroupSend]()
 
     def write(self, batch: Batch) -> None:
         """Write a batch at once; each call's ``done`` hears the outcome with the replies."""
@@ -51,7 +53,8 @@ class BatchWriter:
         for (channel, _), sends in batch.to_channels.items():
             calls.extend(self._to_channel(channel, part) for part in _chunks(sends))
         for group, messages in batch.to_groups.items():
-            calls.extend(self._to_group(group, part) for part in _chunks(messages))
+            if not self._turns.hold(group, messages):
+                calls.extend(self._to_group(group, part) for part in _chunks(messages))
         calls.extend(map(self._want, batch.wants))
         calls.extend(map(self._release, batch.releases))
         if calls:
@@ -136,22 +139,48 @@ class BatchWriter:
         )  # fmt: skip
 
     def _to_group(
-        self, group: str, messages: list[GroupSend], only: Sequence[str] = ()
+        self, group: str, messages: list[GroupSend]
     ) -> tuple[tuple[Argument, ...], OnReply]:
-        keys = self._keys
-        nodes = only or self._group_nodes.of(group)
+        self._turns.called(group)
 
         def on_reply(reply: Any) -> None:
             error = _error(reply)
             channels, missing = reply if not error and reply else ((), ())
+            names = _texts(channels)
             if missing:
-                self._group_nodes.learn(group, map(bytes.decode, missing))
-                self._group_again(group, messages, channels, list(map(bytes.decode, missing)))
-                return
-            names = [name.decode() for name in channels]
-            for message in messages:
-                message.done(names, error)
+                self._group_again(group, messages, names, _texts(missing))
+            else:
+                _tell_group(messages, names, error)
+            if held := self._turns.answered(group):
+                self._connection.send([self._to_group(group, part) for part in _chunks(held)])
 
+        return self._group_call(group, self._group_nodes.of(group), messages, on_reply)
+
+    def _group_again(
+        self, group: str, messages: list[GroupSend], names: list[str], nodes: list[str]
+    ) -> None:
+        """Serve the nodes that the first call did not name, and only those."""
+        self._group_nodes.learn(group, nodes)
+        self._turns.repeated(group)
+
+        def on_last_reply(reply: Any) -> None:
+            _tell_group(messages, names, _error(reply))
+
+        *others, last = [nodes[first : first + NAMED] for first in range(0, len(nodes), NAMED)]
+        calls = [self._group_call(group, part, messages, _ignore, only=True) for part in others]
+        calls.append(self._group_call(group, last, messages, on_last_reply, only=True))
+        self._connection.send(calls)
+
+    def _group_call(
+        self,
+        group: str,
+        nodes: Sequence[str],
+        messages: list[GroupSend],
+        on_reply: OnReply,
+        *,
+        only: bool = False,
+    ) -> tuple[tuple[Argument, ...], OnReply]:
+        keys = self._keys
         return self._connection.script(
             "group_send",
             [
@@ -159,30 +188,11 @@ class BatchWriter:
                 *map(keys.inbox, nodes),
             ],
             [
-                group, self._options.inbox_capacity, int(bool(only)), len(nodes), *nodes,
+                group, self._options.inbox_capacity, int(only), len(nodes), *nodes,
                 *[message.body for message in messages],
             ],
             on_reply,
         )  # fmt: skip
-
-    def _group_again(
-        self, group: str, messages: list[GroupSend], channels: Sequence[bytes], nodes: list[str]
-    ) -> None:
-        """Serve the nodes that the first call did not name, and only those."""
-        names = [name.decode() for name in channels]
-
-        def done_with(message: GroupSend) -> Done:
-            return lambda _, error: message.done(names, error)
-
-        again = [GroupSend(group, message.body, done_with(message)) for message in messages]
-        self._connection.send(
-            [
-                self._to_group(group, again, nodes[first : first + NAMED])
-                if first + NAMED >= len(nodes)
-                else self._to_group(group, _unheard(again), nodes[first : first + NAMED])
-                for first in range(0, len(nodes), NAMED)
-            ]
-        )
 
     # -- groups ---------------------------------------------------------------------
 
@@ -352,8 +362,19 @@ def _all_failed(groups: Sequence[Sequence[Send]], error: StoreUnavailable) -> No
             send.done(None, error)
 
 
-def _unheard(messages: list[GroupSend]) -> list[GroupSend]:
-    return [GroupSend(message.group, message.body, lambda *_: None) for message in messages]
+def _tell_group(
+    messages: Sequence[GroupSend], names: list[str], error: StoreUnavailable | None
+) -> None:
+    for message in messages:
+        message.done(names, error)
+
+
+def _texts(values: Sequence[bytes]) -> list[str]:
+    return [value.decode() for value in values]
+
+
+def _ignore(reply: Any) -> None:
+    """The last of several calls speaks for all."""
 
 
 def _by_node(memberships: list[Membership]) -> dict[str, list[Membership]]:
