@@ -93,6 +93,13 @@ class DatabaseServer:
                 return time.monotonic()
         raise RuntimeError(f"{self.title} does not answer: {self._log()}")
 
+    def _carry_out(self, command: list[str]) -> None:
+        """Run a command of the server's, or say what it said."""
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        if done.returncode:
+            said = done.stdout.decode(errors="replace")
+            raise RuntimeError(f"{command[0]} ended with {done.returncode}: {said}")
+
     def _log(self) -> str:
         return (self.folder / "log").read_text()[-20_000:]
 
@@ -121,7 +128,7 @@ class PostgreSQLServer(DatabaseServer):
         if os.geteuid() == 0:
             owner = pwd.getpwnam("nobody")
             os.chown(self.folder, owner.pw_uid, owner.pw_gid)
-        subprocess.run(self._as_user(initdb), check=True, stdout=subprocess.DEVNULL)
+        self._carry_out(self._as_user(initdb))
 
     def command(self) -> list[str]:
         options = {
@@ -176,12 +183,16 @@ class MariaDBServer(DatabaseServer):
         if user:
             owner = pwd.getpwnam("mysql")
             os.chown(self.folder, owner.pw_uid, owner.pw_gid)
-        subprocess.run(
-            ["mariadb-install-db", "--no-defaults", f"--datadir={self.data}",
-             "--auth-root-authentication-method=normal", "--skip-test-db", *user],
-            check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        self._carry_out(
+            ["mariadb-install-db", "--no-defaults", f"--datadir={self.data}", self._tmpdir,
+             "--auth-root-authentication-method=normal", "--skip-test-db", *user]
         )  # fmt: skip
         self._user = user
+
+    @property
+    def _tmpdir(self) -> str:
+        # One that starts deletes the temporary tables of all others in the same place.
+        return f"--tmpdir={self.folder}"
 
     def start(self) -> float:
         ready = super().start()
@@ -194,7 +205,7 @@ class MariaDBServer(DatabaseServer):
             program or "mariadbd", "--no-defaults", f"--datadir={self.data}",
             f"--port={self.port}", "--bind-address=127.0.0.1", f"--socket={self.folder}/socket",
             f"--pid-file={self.folder}/pid", "--innodb-flush-log-at-trx-commit=2",
-            "--innodb-buffer-pool-size=64M", "--skip-name-resolve", *self._user,
+            "--innodb-buffer-pool-size=64M", "--skip-name-resolve", self._tmpdir, *self._user,
         ]  # fmt: skip
 
     def ask(self, statement: str) -> list[tuple[Any, ...]]:

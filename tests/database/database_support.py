@@ -13,7 +13,7 @@ from fairway.database import DatabaseChannelLayer
 os.environ["DJANGO_SETTINGS_MODULE"] = "benchmarks.django_settings"
 
 #: So that leases lapse, and heartbeats come, within the length of a test.
-FAST = {"heartbeat": 0.2, "lease": 1.0}
+FAST = {"heartbeat": 0.3, "lease": 3.0}
 
 MakeLayer = Callable[..., DatabaseChannelLayer]
 

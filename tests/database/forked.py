@@ -20,7 +20,7 @@ from fairway.errors import ChannelFull
 FAST = {"heartbeat": 0.3, "lease": 2.0}
 
 #: Seconds after which a child that hangs dies.
-LIMIT = 50
+LIMIT = 240
 
 
 async def read(layer: DatabaseChannelLayer, channel: str) -> None:
@@ -75,7 +75,7 @@ def main(task: str, alias: str, prefix: str, count: str, *channel: str) -> None:
             signal.alarm(LIMIT)
             os.close(opening)
             os.read(gate, 1)  # all begin at once
-            layer = DatabaseChannelLayer(alias, prefix, capacity=10_000, **FAST)
+            layer = DatabaseChannelLayer(alias, prefix, capacity=10_000, expiry=600, **FAST)
             work: Coroutine[None, None, None] = TASKS[task](layer, *channel)
             asyncio.run(work)
             os._exit(0)

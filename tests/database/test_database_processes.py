@@ -17,6 +17,9 @@ from database_support import MakeLayer
 
 from fairway.database import DatabaseChannelLayer
 
+# Many processes take their time on a busy machine.
+pytestmark = pytest.mark.patience(250)
+
 FORKED = Path(__file__).with_name("forked.py")
 
 
@@ -43,7 +46,7 @@ def lines(process: subprocess.Popen[str]) -> list[list[int]]:
 
 
 async def test_sixteen_readers_share_a_normal_channel(make_layer: MakeLayer, alias: str) -> None:
-    layer = make_layer(alias, capacity=10_000)
+    layer = make_layer(alias, capacity=10_000, expiry=600)
     with forked("read", alias, layer.prefix, "16", "work") as readers:
         for number in range(1000):
             await layer.send("work", {"number": number})
@@ -61,7 +64,7 @@ async def until_all_read(layer: DatabaseChannelLayer, channel: str) -> None:
 
 
 async def test_sixteen_writers_to_one_reader(make_layer: MakeLayer, alias: str) -> None:
-    layer = make_layer(alias, capacity=10_000)
+    layer = make_layer(alias, capacity=10_000, expiry=600)
     channel = await layer.new_channel()
     got = defaultdict(list)
     with forked("write", alias, layer.prefix, "16", channel) as writers:
