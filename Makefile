@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 PORT ?= 8000
+LAYER ?= memory
 MINUTES ?= 10
 
 VENV := .venv/bin/python
@@ -14,9 +15,10 @@ SAY := @printf '==> %s\n'
 help: ## list what there is to make
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' Makefile
 
-demo: ## run the chat and its live panel (PORT=8000)
+demo: ## run the chat and its live panel (PORT=8000; LAYER=sqlite: in processes of their own)
 	@$(PYTHON) scripts/environment.py server
-	@$(VENV) -m fairway.demo --port $(PORT)
+	@test $(LAYER) = memory || $(PYTHON) scripts/environment.py $(LAYER)
+	@$(VENV) -m fairway.demo --port $(PORT) --layer $(LAYER)
 
 test: lint ## lint, then test on the oldest, the newest and the default Python here
 	@$(PYTHON) scripts/system_packages.py

@@ -89,6 +89,10 @@ class Running:
             if found:
                 return found.group()
 
+    def rest(self) -> list[str]:
+        """All lines that nobody waited for, until its end."""
+        return list(iter(lambda: self._lines.get(timeout=PATIENCE), None))
+
     def url(self) -> str:
         """Where it serves, once it says so."""
         return self.wait_for(r"http://127\.0\.0\.1:\d+")

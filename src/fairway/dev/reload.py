@@ -63,11 +63,15 @@ def run_reloading(
 
 
 class Child:
-    """The process that serves now. It hears of a Ctrl-C from its parent, not from the terminal."""
+    """A process that lives until SIGTERM, started again and again.
 
-    def __init__(self, body: Body, settings: Settings, listener: socket.socket):
+    ``body`` is called with the arguments and a function to call once it is ready. It hears of
+    a Ctrl-C from its parent, not from the terminal.
+    """
+
+    def __init__(self, body: Callable[..., None], *arguments: object):
         self._spawning = multiprocessing.get_context("spawn")
-        self._arguments = (body, settings, listener)
+        self._arguments = (body, arguments)
         self._readiness, self._ready = self._spawning.Pipe(duplex=False)
         self._has_ended = True
 
@@ -99,9 +103,9 @@ class Child:
         return self._process.exitcode
 
 
-def _live(body: Body, settings: Settings, listener: socket.socket, ready: Connection) -> None:
+def _live(body: Callable[..., None], arguments: Sequence[object], ready: Connection) -> None:
     threading.Thread(target=_die_with_parent, daemon=True).start()
-    body(settings, listener, lambda: ready.send(True))
+    body(*arguments, lambda: ready.send(True))
 
 
 def _die_with_parent() -> None:
