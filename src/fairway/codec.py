@@ -12,6 +12,7 @@ from typing import Any
 
 import ormsgpack
 
+from .core.shared import SharedBody
 from .errors import ConfigurationError, InvalidMessage, MessageTooLarge, UndecodableMessage
 from .types import Message, Sendable
 
@@ -29,6 +30,8 @@ _TRAVELS = "bytes, str, int, float, bool, None, list, dict"
 #: The decoder reads more, so nothing that was sent is too deep for its reader.
 _MAX_DEPTH = 255
 _MIN_INT, _MAX_INT = -(2**63), 2**64 - 1
+
+_UNCHANGING = (str, bytes, int, float, bool, type(None))
 
 _packb = ormsgpack.packb
 _unpackb = ormsgpack.unpackb
@@ -71,6 +74,10 @@ class Codec:
 
     def decode(self, body: bytes) -> Message:
         """The message in ``body``, a fresh copy; :class:`UndecodableMessage` if there is none."""
+        if type(body) is SharedBody:
+            if body.reader is self and body.message:
+                return body.message.copy()  # type: ignore[union-attr]
+            return self._decode_shared(body)
         if self._decrypt:
             body = self._decrypt(body)
         try:
@@ -79,6 +86,14 @@ class Codec:
             raise UndecodableMessage(f"{len(body)} bytes are not msgpack: {error}") from error
         if type(message) is not dict:
             raise UndecodableMessage(f"the bytes hold a {type(message).__name__}, not a message")
+        return message
+
+    def _decode_shared(self, body: SharedBody) -> Message:
+        """Decoding, and decrypting, is worth doing once for all; copying is cheaper."""
+        message = self.decode(bytes(body))
+        if body.message is None:
+            is_flat = all(type(value) in _UNCHANGING for value in message.values())
+            body.reader, body.message = self, message.copy() if is_flat else False
         return message
 
 

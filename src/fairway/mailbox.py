@@ -161,8 +161,9 @@ class Mailbox:
         """Wake them; what one was handed whose loop is gone passes to the next."""
         running = events._get_running_loop()
         for waiter in waiters:
-            if type(waiter) is LoopWaiter and waiter.future.get_loop() is running:
-                waiter.settle()
+            if type(waiter) is LoopWaiter and (future := waiter.future).get_loop() is running:
+                if not future.done():
+                    future.set_result(None)
             elif not waiter.wake():
                 self._pass_on(waiter)
 

@@ -17,6 +17,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fairway.codec import MAX_MESSAGE_SIZE, Codec
+from fairway.core.shared import SharedBody
 from fairway.errors import FairwayError, InvalidMessage, MessageTooLarge, UndecodableMessage
 
 CODEC = Codec()
@@ -403,3 +404,21 @@ def test_encryption_without_its_package_says_what_to_install() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert "pip install 'fairway[crypto]'" in done.stdout
+
+
+@given(st.dictionaries(st.text(), st.text() | st.integers(0, 9) | st.lists(st.integers(0, 9))))
+def test_each_member_of_a_group_has_its_own_copy(message: dict[str, Any]) -> None:
+    body = SharedBody(CODEC.encode(message))
+    for _ in range(3):
+        received = CODEC.decode(body)
+        assert received == message
+        for value in received.values():
+            if isinstance(value, list):
+                value.append("changed")
+        received["changed"] = True
+
+
+def test_a_shared_body_that_is_no_message() -> None:
+    for _ in range(2):
+        with pytest.raises(UndecodableMessage):
+            CODEC.decode(SharedBody(b"\xc1"))

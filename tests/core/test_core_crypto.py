@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fairway.codec import Codec
+from fairway.core.shared import SharedBody
 from fairway.errors import ConfigurationError, MessageTooLarge, UndecodableMessage
 
 MESSAGE = {"type": "chat.message", "text": "hello", "bytes": b"\0\xff"}
@@ -99,3 +100,12 @@ def test_a_single_key_is_still_a_list(keys) -> None:
 def test_a_key_is_a_text_or_bytes(key) -> None:
     with pytest.raises(ConfigurationError, match="a key is a non-empty str or bytes"):
         Codec(keys=["good", key])
+
+
+def test_what_one_reader_decrypted_is_not_there_for_one_without_the_key() -> None:
+    ours, stranger = Codec(keys=["ours"]), Codec(keys=["theirs"])
+    body = SharedBody(ours.encode(MESSAGE))
+    for _ in range(2):
+        assert ours.decode(body) == MESSAGE
+        with pytest.raises(UndecodableMessage):
+            stranger.decode(body)

@@ -15,6 +15,7 @@ from hypothesis.stateful import (
     rule,
 )
 
+from fairway.core.capacity import Capacities
 from fairway.core.inbox import EXPIRED, OVER_CAPACITY, Full, Inbox, Parcel, Waiter
 from fairway.names import parse_channel
 
@@ -391,15 +392,16 @@ def test_putting_one_message_into_many_channels_is_as_putting_it_into_each(
                 inbox.enlist(waiter := Waiter([channel, f"other {channel}"]))
                 waiters[waiter] = channel
     addresses = [parse_channel(name) for name in data.draw(st.permutations(NAMES))]
-    limits = {address: data.draw(st.integers(1, 3)) for address in addresses}
+    exceptions = data.draw(st.dictionaries(st.sampled_from(NAMES), st.integers(1, 3)))
+    capacities = Capacities(data.draw(st.integers(1, 3)), exceptions)
     new = parcel(9, 60.0)
 
-    woken, full = together.put_for_each(addresses, new, limits.__getitem__, 10.0)
+    woken, full = together.put_for_each(addresses, new, capacities, 10.0)
 
     expected_woken, expected_full = [], []
     for address in addresses:
         try:
-            waiter = apart.put(address.name, new, limits[address], 10.0)
+            waiter = apart.put(address.name, new, capacities.of(address), 10.0)
         except Full:
             apart.drop(OVER_CAPACITY, address.name, [new])
             expected_full.append(address)

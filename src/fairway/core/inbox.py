@@ -14,6 +14,7 @@ from random import Random
 from typing import Any, NamedTuple, TypeVar
 
 from ..names import Address
+from .capacity import Capacities
 
 #: Causes of drops, as counted and logged.
 EXPIRED = "expired"
@@ -116,7 +117,7 @@ class Inbox:
         self,
         addresses: Iterable[Address],
         parcel: Parcel,
-        limit_of: Callable[[Address], int],
+        capacities: Capacities,
         now: float,
     ) -> tuple[list[Waiter], list[Address]]:
         """:meth:`put` one parcel in many channels: whom to wake, and which channels were full.
@@ -124,14 +125,20 @@ class Inbox:
         Those miss it, which is noted among the drops.
         """
         waiters, full = [], []
+        uniform = capacities.uniform
         for address in addresses:
             channel = address[0]
+            limit = uniform or capacities.of(address)
             queue = self._queues.get(channel)
-            if queue is not None and queue.waiters:  # the usual case, for one call less
-                waiters.append(self._hand_over(channel, parcel, queue))
-                continue
+            if queue is not None:  # the usual cases, for a call less
+                if queue.waiters:
+                    waiters.append(self._hand_over(channel, parcel, queue))
+                    continue
+                if len(queue.parcels) < limit:
+                    queue.parcels.append(parcel)
+                    continue
             try:
-                self.put(channel, parcel, limit_of(address), now)
+                self.put(channel, parcel, limit, now)
             except Full:
                 self.drop(OVER_CAPACITY, channel, [parcel])
                 full.append(address)

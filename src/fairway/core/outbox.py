@@ -195,6 +195,11 @@ class Outbox:
         self._size += 1
         self._batch.acks[name] = self._batch.acks.get(name, 0) + count
 
+    def take_acks(self) -> dict[str, int]:
+        """What was to be acknowledged, removed: for somebody else to say."""
+        acks, self._batch.acks = self._batch.acks, {}
+        return acks
+
     def __len__(self) -> int:
         return self._size
 

@@ -11,6 +11,7 @@ from ..core.capacity import Capacities
 from ..core.envelope import DIRECT, ECHO, FLUSH, GROUP, JOIN, NORMAL, STAMP, parse_field
 from ..core.inbox import Parcel, Waiter
 from ..core.membership import Memberships
+from ..core.shared import SharedBody
 from ..mailbox import Mailbox
 
 _UNLIMITED = 1 << 62
@@ -89,7 +90,8 @@ class Delivery:
                     if waiter is not None:
                         waiters.append(waiter)
                 elif kind == GROUP:
-                    waiters.extend(self._put_for_group(name, (deadline, value, None), now, later))
+                    parcel = (deadline, SharedBody(value), None)
+                    waiters.extend(self._put_for_group(name, parcel, now, later))
                 elif kind == NORMAL:
                     waiters.extend(self._put_normal(name, value, now))
                     dealt[name] = dealt.get(name, 0) + 1
@@ -122,7 +124,7 @@ class Delivery:
         self, group: str, parcel: Parcel, now: float, later: list[Callable[[], None]]
     ) -> list[Waiter]:
         members = self._memberships.members(group, now)
-        waiters, full = self._mailbox.inbox.put_for_each(members, parcel, self._capacities.of, now)
+        waiters, full = self._mailbox.inbox.put_for_each(members, parcel, self._capacities, now)
         later.extend(partial(self._events.filled, address.name) for address in full)
         return waiters
 

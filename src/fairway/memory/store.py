@@ -10,6 +10,7 @@ from ..core.capacity import Capacities
 from ..core.inbox import READER_DIED, Full, Taken
 from ..core.membership import FOR_EVER, Memberships
 from ..core.meter import SAMPLE_INTERVAL, Meters
+from ..core.shared import SharedBody
 from ..drops import Drops
 from ..errors import ChannelFull, LayerClosed
 from ..forking import begin_after_fork
@@ -107,12 +108,10 @@ class MemoryStore:
 
     def group_send(self, group: str, body: bytes) -> None:
         now = self._clock()
-        parcel = (now + self.expiry, body, None)
+        parcel = (now + self.expiry, SharedBody(body), None)
         with self._lock:
             members = self._groups.members(group, now)
-            waiters, full = self._mailbox.inbox.put_for_each(
-                members, parcel, self.capacities.of, now
-            )
+            waiters, full = self._mailbox.inbox.put_for_each(members, parcel, self.capacities, now)
             self._meters.count_group(members, full)
         self._mailbox.wake(waiters)
         if now >= self._tidies_at or self._mailbox.inbox.drops:
