@@ -283,3 +283,22 @@ def test_a_layer_is_used_again_after_closing(make_layer: MakeLayer, server: Redi
         layer.blocking.send(channel, {"n": n})
         assert layer.blocking.receive(channel, timeout=LIMIT) == {"n": n}
         asyncio.run(layer.close())
+
+
+def test_what_a_loop_received_just_before_it_ended_is_not_counted_as_unread(
+    make_layer: MakeLayer, server: RedisServer
+) -> None:
+    layer = make_layer(server)
+
+    async def receive_and_end() -> str:
+        channel = await layer.new_channel()
+        await layer.send(channel, {})
+        await asyncio.sleep(1.2)  # from now on the loop has connections of its own, once asked
+        await layer.receive(channel)
+        return channel
+
+    channel = asyncio.run(receive_and_end())
+    wait_for(
+        lambda: not layer.blocking.channel_statistics(channel)["messages_pending"],
+        "what was received counts as unread",
+    )

@@ -473,13 +473,21 @@ class Engine:
                 del self._sessions[loop]
         for _, session in closed:
             if isinstance(session, Session):
+                self._acknowledge_for(session)
                 session.forget()
 
     def _loop_ends(self, loop: asyncio.AbstractEventLoop, session: Session) -> None:
         with self._lock:
             self._sessions.pop(loop, None)
         self._here.session = None
+        self._acknowledge_for(session)
         self.node.pump_left(session)
+
+    def _acknowledge_for(self, session: Session) -> None:
+        """What a loop that ends had no time to acknowledge would count as unread for ever."""
+        for shard, writer in session.writers.items():
+            for channel, number in writer.outbox.take_acks().items():
+                self.node.acks.add(None, shard, channel, number)
 
     # -- breaks --------------------------------------------------------------------------
 
