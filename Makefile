@@ -23,6 +23,7 @@ demo: ## run the chat and its live panel (PORT=8000; LAYER=sqlite: in processes 
 test: lint ## lint, then test on the oldest, the newest and the default Python here
 	@$(PYTHON) scripts/system_packages.py
 	@$(VENV) scripts/core_tests.py
+	@$(VENV) scripts/asyncio_tests.py
 	@$(VENV) scripts/redis_py_matrix.py
 	$(SAY) "all tests on $$($(VENV) --version)"
 	@$(VENV) -m pytest --numprocesses 2

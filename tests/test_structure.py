@@ -20,7 +20,7 @@ ROWS = [
     {"types", "errors", "names"},
     {"core"},
     {"codec", "crypto"},
-    {"drops", "forking", "mailbox", "options", "store"},
+    {"drops", "extras", "forking", "mailbox", "options", "store"},
     {"engine"},
     {"layer", "blocking", "polled", "contract"},  # a layer hands out its blocking face
     {"memory", "redis", "database"},

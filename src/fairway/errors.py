@@ -39,6 +39,10 @@ class ConfigurationError(FairwayError, ValueError):
     """A setting is unknown, of the wrong type, or contradicts another."""
 
 
+class MissingLibrary(FairwayError, ModuleNotFoundError):
+    """A part of this package needs a library that is not installed; the text says which extra."""
+
+
 class LayerClosed(FairwayError, RuntimeError):
     """The layer was used after ``close``."""
 

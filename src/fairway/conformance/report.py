@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from fairway.errors import ConfigurationError
+from fairway.errors import ConfigurationError, MissingLibrary
 
 from .case import PROMISES
 from .harness import Harness, Layer
@@ -42,8 +42,14 @@ def run(layer_path: str, config: Mapping[str, Any] | None = None) -> int:
 
 def find_layer(layer_path: str) -> Layer:
     """The class at a dotted path, or `ConfigurationError`."""
+    module, _, name = layer_path.partition(":")
+    if not name:
+        module, _, name = layer_path.rpartition(".")
     try:
-        return pkgutil.resolve_name(layer_path)
+        # With a colon, what importing the module raises comes through.
+        return pkgutil.resolve_name(f"{module}:{name}")
+    except MissingLibrary:
+        raise
     except (ImportError, AttributeError, ValueError) as error:
         raise ConfigurationError(
             f"{layer_path!r} is not the dotted path of a layer class, such as"
