@@ -9,6 +9,9 @@ from collections.abc import Callable
 from django.db import connections
 
 from fairway.database import DatabaseChannelLayer
+from fairway.database.connection import Connection
+from fairway.database.faults import Conflict
+from fairway.database.statements import table_names
 
 os.environ["DJANGO_SETTINGS_MODULE"] = "benchmarks.django_settings"
 
@@ -41,3 +44,22 @@ def know(alias: str, settings: dict[str, object]) -> None:
     os.environ["FAIRWAY_DATABASES"] = json.dumps(known)
     complete = connections.configure_settings({"default": {}, alias: dict(settings)})
     connections.settings[alias] = complete[alias]
+
+
+def wipe(alias: str, prefix: str) -> None:
+    """Have a database lose what the layer keeps in it."""
+    connection = Connection(alias, prefix)
+    try:
+        for table in table_names(prefix).values():
+            _patiently(connection, f"DELETE FROM {table}")
+    finally:
+        connection.close()
+
+
+def _patiently(connection: Connection, text: str) -> None:
+    while True:
+        try:
+            connection.execute(text)
+            return
+        except Conflict:
+            connection.rollback()

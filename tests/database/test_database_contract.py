@@ -7,14 +7,11 @@ from typing import Any
 
 import uvloop
 from benchmarks.database_servers import MariaDBServer, PostgreSQLServer
-from database_support import FAST, MakeLayer
+from database_support import FAST, MakeLayer, wipe
 
 from fairway.conformance import LayerHarness
 from fairway.conformance.pytest_plugin import ConformanceCase
 from fairway.database import DatabaseChannelLayer
-from fairway.database.connection import Connection
-from fairway.database.faults import Conflict
-from fairway.database.statements import table_names
 
 PREFIX = "contract"
 
@@ -33,27 +30,7 @@ class DatabaseHarness(LayerHarness):
         self.can |= {"wipe"}
 
     async def wipe(self) -> None:
-        await asyncio.to_thread(_wipe, self._alias)
-
-
-def _wipe(alias: str) -> None:
-    connection = Connection(alias, PREFIX)
-    try:
-        for table in table_names(PREFIX).values():
-            _patiently(connection, f"DELETE FROM {table}")
-    finally:
-        connection.close()
-
-
-def _patiently(connection: Connection, text: str) -> None:
-    while True:
-        try:
-            connection.execute(text)
-            if connection.features.vendor == "mysql":
-                connection.execute("COMMIT")
-            return
-        except Conflict:
-            connection.rollback()
+        await asyncio.to_thread(wipe, self._alias, PREFIX)
 
 
 def test_contract_on_sqlite(conformance_case: ConformanceCase, sqlite: Path) -> None:
