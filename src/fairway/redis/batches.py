@@ -81,8 +81,8 @@ class BatchWriter:
             "send_one",
             (keys.inbox(node), keys.counts(node), keys.stats, keys.nodes),
             [
-                node, self._options.inbox_capacity, first.address.name, first.capacity,
-                len(sends), *[send.body for send in sends],
+                node, self._options.inbox_capacity, self._options.expiry_ms,
+                first.address.name, first.capacity, len(sends), *[send.body for send in sends],
             ],
             on_reply,
         )  # fmt: skip
