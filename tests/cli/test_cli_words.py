@@ -17,7 +17,7 @@ MEMORY = "fairway.memory.InMemoryChannelLayer"
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        ([], ["dev", "serve", "worker", "conformance"]),
+        ([], ["dev", "serve", "worker", "conformance", "check-settings"]),
         (["dev"], ["--host", "--port", "--reload", "--log-level", "--threads", "APP"]),
         (["serve"], ["--layer", "--config", "--host", "--port", "--worker-timeout"]),
         (["worker"], ["--layer", "--config", "--threads", "--channel", "APP"]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from .check_settings import check_settings
 from .conformance import conformance
 from .dev import dev
 from .errors import in_words
@@ -36,5 +37,5 @@ def main() -> None:
     """
 
 
-for command in (dev, serve, worker, conformance):
+for command in (dev, serve, worker, conformance, check_settings):
     main.add_command(command)

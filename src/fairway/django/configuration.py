@@ -12,6 +12,7 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from .mistakes import Mistake, listed, nearest
+from .peers import PEERS
 
 #: What an entry of ``CHANNEL_LAYERS`` may say.
 KEYS = ("BACKEND", "CONFIG", "TEST_CONFIG", "ROUTING")
@@ -20,12 +21,6 @@ OURS = (
     "fairway.redis.RedisChannelLayer",
     "fairway.database.DatabaseChannelLayer",
     "fairway.memory.InMemoryChannelLayer",
-)
-_PEERS = (
-    "channels.layers.InMemoryChannelLayer",
-    "channels_redis.core.RedisChannelLayer",
-    "channels_redis.pubsub.RedisPubSubChannelLayer",
-    "channels_postgres.core.PostgresChannelLayer",
 )
 _EXAMPLE = '"BACKEND": "fairway.redis.RedisChannelLayer"'
 
@@ -161,7 +156,7 @@ def known_backends() -> Mapping[str, Any]:
 
 
 def _better_backend(path: str) -> str:
-    close = nearest(path, (*OURS, *_PEERS))
+    close = nearest(path, (*OURS, *PEERS))
     return f"did you mean {close!r}?" if close else f"write one of {listed(OURS)}"
 
 
