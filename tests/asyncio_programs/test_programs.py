@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -163,3 +164,15 @@ def test_a_layer_whose_library_is_missing_says_what_to_install(
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_an_example_is_short(name: str) -> None:
     assert len((EXAMPLES / name / f"{name}.py").read_text().splitlines()) <= 60
+
+
+def test_the_program_of_the_page_runs(
+    tmp_path: Path, without: Callable[..., dict[str, str]]
+) -> None:
+    page = (EXAMPLES.parent / "docs" / "asyncio.md").read_text()
+    (program,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    ended = subprocess.run(
+        [sys.executable, "-c", program], env=without("django", "channels", "redis"), text=True,
+        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60,
+    )  # fmt: skip
+    assert ended.stdout == "{'text': 'a ship'}\n"
