@@ -1,11 +1,7 @@
-"""What settings say: aliases, prefixes, poolers, rights, test databases."""
+"""What settings say: aliases, prefixes, poolers, rights."""
 
 import asyncio
 import logging
-import os
-import subprocess
-import sys
-import time
 from io import StringIO
 from pathlib import Path
 
@@ -84,15 +80,24 @@ async def test_an_account_that_may_not_create_tables(
     postgresql.ask("CREATE ROLE app LOGIN")
     postgresql.ask("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
     know("app", {**postgresql.settings, "USER": "app"})
-    layer = make_layer("app", patience=0.2)
+    layer = make_layer("app", patience=2)
     with pytest.raises(StoreUnavailable, match=r"manage\.py createchanneltables --database app"):
         await layer.send("work", {})
     await asyncio.to_thread(lambda: Connection("postgresql", prefix).close())
     postgresql.ask("GRANT ALL ON ALL TABLES IN SCHEMA public TO app")
-    await layer.send("work", {"n": 1})
+    while not await sent(layer, {"n": 1}):
+        pass
     assert await layer.receive("work") == {"n": 1}
     await layer.close()
     postgresql.ask("DROP OWNED BY app")
+
+
+async def sent(layer: DatabaseChannelLayer, message: dict[str, int]) -> bool:
+    try:
+        await layer.send("work", message)
+    except StoreUnavailable:
+        return False
+    return True
 
 
 @pytest.fixture
@@ -123,32 +128,6 @@ def test_the_command_names_mistakes(sqlite: Path) -> None:
         call_command("createchanneltables", database="nowhere")
 
 
-async def test_an_idle_layer_asks_postgresql_nothing(
-    postgresql: PostgreSQLServer, make_layer: MakeLayer
-) -> None:
-    layer = make_layer("postgresql", heartbeat=60, lease=200)
-    channel = await layer.new_channel()
-    await layer.send(channel, {})
-    await layer.receive(channel)
-    await asyncio.sleep(0.3)  # the last acknowledgement
-    last = "SELECT max(query_start) FROM pg_stat_activity WHERE application_name <> 'admin' "
-    last += "AND backend_type = 'client backend'"
-    before = postgresql.ask(last)
-    await asyncio.sleep(1.5)
-    assert postgresql.ask(last) == before
-
-
-async def test_an_idle_layer_takes_little_of_a_core(sqlite: Path, make_layer: MakeLayer) -> None:
-    layer = make_layer("sqlite", heartbeat=2, lease=10)
-    await layer.new_channel()
-    await asyncio.sleep(0.7)
-    used, since = time.process_time(), time.monotonic()
-    await asyncio.sleep(2)
-    share = (time.process_time() - used) / (time.monotonic() - since)
-    print(f"{share:.2%} of a core")
-    assert share < 0.05
-
-
 async def test_tables_are_empty_after_the_load(make_layer: MakeLayer, alias: str) -> None:
     layer = make_layer(alias)
     channel = await layer.new_channel()
@@ -171,55 +150,3 @@ def rows(connection: Connection, prefix: str, table: str) -> int:
     where = " WHERE n > 0" if table == "counts" else ""
     ((number,),) = connection._one(f"SELECT COUNT(*) FROM {table_names(prefix)[table]}{where}", [])
     return int(number)
-
-
-TESTS = """
-import asyncio
-from asgiref.sync import async_to_sync
-from django.db import connection, transaction
-from django.test import TestCase, TransactionTestCase
-from fairway.database import DatabaseChannelLayer
-
-class Both:
-    def test_round_trip(self):
-        layer = DatabaseChannelLayer()
-        with connection.cursor() as cursor:
-            cursor.execute("CREATE TABLE IF NOT EXISTS things (n int)")
-            cursor.execute("INSERT INTO things VALUES (1)")
-        async def use():
-            channel = await layer.new_channel()
-            await layer.group_add("group", channel)
-            await layer.group_send("group", {"n": 1})
-            assert await layer.receive(channel) == {"n": 1}
-            await layer.close()
-        async_to_sync(use)()
-
-    def test_on_commit(self):
-        layer, told = DatabaseChannelLayer(), []
-        with transaction.atomic():
-            transaction.on_commit(lambda: told.append(layer.blocking.send("work", {"n": 2})))
-        if told:
-            assert layer.blocking.receive("work") == {"n": 2}
-        async_to_sync(layer.close)()
-
-class InTransaction(Both, TestCase): pass
-class Outside(Both, TransactionTestCase): pass
-"""
-
-
-@pytest.mark.parametrize("parallel", [[], ["--parallel", "2"]])
-def test_under_djangos_test_runner(tmp_path: Path, parallel: list[str]) -> None:
-    """With its database in memory, where the layer's file is the process's own."""
-    (tmp_path / "tests.py").write_text(TESTS)
-    (tmp_path / "settings.py").write_text(
-        "DATABASES = {'default': {'ENGINE': 'django.db.backends.sqlite3', 'NAME': 'db.sqlite3'}}\n"
-        "INSTALLED_APPS = ['fairway.django']\nUSE_TZ = True\n"
-    )
-    path = os.pathsep.join([".", *filter(None, sys.path)])
-    ended = subprocess.run(
-        [sys.executable, "-m", "django", "test", *parallel],
-        cwd=tmp_path, capture_output=True, text=True, timeout=60,
-        env={**os.environ, "PYTHONPATH": path, "DJANGO_SETTINGS_MODULE": "settings"},
-    )  # fmt: skip
-    assert ended.returncode == 0, ended.stderr
-    assert "Ran 4 tests" in ended.stderr
