@@ -1,0 +1,9 @@
+"""Django's, as `django-admin startproject` writes it."""
+
+import os
+import sys
+
+from django.core.management import execute_from_command_line
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dropin.settings")
+execute_from_command_line(sys.argv)

@@ -1,0 +1,13 @@
+"""A project's own tests, as its developers run them: `manage.py test`."""
+
+from pathlib import Path
+
+from channels_support import PROJECT, Backend, finished
+
+
+def test_the_projects_own_tests_pass(backend: Backend, folder: Path) -> None:
+    env = backend.environment(folder)
+    ran = finished("manage.py", "test", "dropin", "--noinput", cwd=PROJECT, env=env)
+    assert "Ran 6 tests" in ran.stdout
+    assert "\nOK" in ran.stdout
+    assert "Traceback" not in ran.stdout
