@@ -19,6 +19,7 @@ MAJORS = [5, 6, 7, 8]
 TESTS = [
     "tests/redis/test_redis_silence.py",
     "tests/redis/test_redis_hosts.py",
+    "tests/redis/test_redis_dropin.py",
     "tests/redis/test_redis_closing.py",
     "tests/redis/test_redis_faults.py::test_connections_cut_at_random_moments",
     "tests/redis/test_redis_faults.py::test_server_killed_and_restarted_with_its_data",
@@ -43,11 +44,12 @@ def ensure(major: int) -> Path:
     """The Python of an environment with this major version of redis-py."""
     folder = say.ROOT / f".venv-redis-{major}"
     python = environment.ensure(folder, sys.executable, "test-core")
-    stamp = folder / "redis.installed"
+    stamp = folder / "redis-and-its-peer.installed"
     if not stamp.exists():
         say.step(f"installing redis-py {major} into {folder.name}")
         pip = [str(python), "-m", "pip", "--disable-pip-version-check", "install"]
-        say.run([*pip, f"redis=={major}.*", "hiredis", "uvloop"])
+        peer = "channels-redis[cryptography]"
+        say.run([*pip, f"redis=={major}.*", "hiredis", "uvloop", peer])
         stamp.touch()
     return python
 

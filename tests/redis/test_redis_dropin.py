@@ -3,7 +3,6 @@
 import asyncio
 import inspect
 import re
-import ssl
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -84,7 +83,7 @@ HOSTS: dict[str, Callable[[Places], Any]] = {
             "host": "localhost",
             "port": at.tls_port,
             "connection_class": SSLConnection,
-            "ssl_cert_reqs": ssl.CERT_REQUIRED,
+            "ssl_cert_reqs": "required",
             "ssl_ca_certs": str(at.folder / "cert.pem"),
         }
     ],
