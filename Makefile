@@ -10,7 +10,7 @@ SAY := @printf '==> %s\n'
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint bench soak docs dev-environment
+.PHONY: help demo test lint bench soak matrix docs dev-environment
 
 help: ## list what there is to make
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -25,6 +25,7 @@ test: lint ## lint, then test on the oldest, the newest and the default Python h
 	@$(VENV) scripts/core_tests.py
 	@$(VENV) scripts/asyncio_tests.py
 	@$(VENV) scripts/redis_py_matrix.py
+	@$(VENV) scripts/channels_matrix.py --corners
 	$(SAY) "all tests on $$($(VENV) --version)"
 	@$(VENV) -m pytest --numprocesses 2
 
@@ -32,6 +33,10 @@ lint: dev-environment ## ruff, its formatter, and mypy --strict
 	$(SAY) "ruff check" && $(VENV) -m ruff check .
 	$(SAY) "ruff format --check" && $(VENV) -m ruff format --check .
 	$(SAY) "mypy --strict" && $(VENV) -m mypy && $(VENV) -m mypy scripts/*.py
+
+matrix: dev-environment ## what was written for Channels, on every pair of its versions, Django's, redis-py's, Python's
+	@$(PYTHON) scripts/system_packages.py
+	@$(VENV) scripts/channels_matrix.py
 
 bench: dev-environment ## measure against the peers; prints the tables of docs/benchmarks.md
 	@$(PYTHON) scripts/system_packages.py

@@ -1,7 +1,10 @@
 """Run the tests of the drop-in for Channels on versions of everything around it.
 
-    scripts/channels_matrix.py              every supported combination, and a table of them
+    scripts/channels_matrix.py              every pair of versions at least once
     scripts/channels_matrix.py --corners    the oldest of everything, and the newest
+    scripts/channels_matrix.py --all        every combination; it takes hours
+
+The end is a table of what ran. A combination is one that Django says it supports.
 
 Each Python has one environment, and each version of a library a folder, which goes before
 the environment's own on the path. So a combination costs no installation of its own.
@@ -15,7 +18,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from email.parser import HeaderParser
-from itertools import product
+from itertools import combinations, product
 from pathlib import Path
 from typing import NamedTuple
 
@@ -51,16 +54,44 @@ class Cell(NamedTuple):
 
 def main() -> None:
     found = interpreters.find()
-    cells = list(supported(found))
-    if sys.argv[1:] == ["--corners"]:
-        cells = sorted({min(cells, key=age), max(cells, key=age)})
+    cells = chosen(list(supported(found)), sys.argv[1:])
     pythons = {minor: ensure(minor, found[minor]) for minor in {cell.python for cell in cells}}
-    say.step(f"the drop-in for Channels in {len(cells)} combinations, {AT_ONCE} at a time")
+    say.step(f"what was written for Channels, in {len(cells)} combinations, {AT_ONCE} at a time")
     with ThreadPoolExecutor(AT_ONCE) as pool:
         passed = list(pool.map(lambda cell: passes(pythons[cell.python], cell), cells))
     print("\n".join(table(dict(zip(cells, passed, strict=True)))))
     if not all(passed):
         say.give_up(f"{passed.count(False)} of {len(cells)} combinations failed, see above")
+
+
+# -- choosing -----------------------------------------------------------------------------------
+
+
+def chosen(cells: list[Cell], arguments: list[str]) -> list[Cell]:
+    if arguments == ["--all"]:
+        return cells
+    if arguments == ["--corners"]:
+        return corners(cells)
+    if arguments:
+        say.give_up(f"{' '.join(arguments)} is none of: --corners, --all")
+    return [*corners(cells), *covering(cells)]
+
+
+def corners(cells: list[Cell]) -> list[Cell]:
+    return [min(cells, key=age), max(cells, key=age)]
+
+
+def covering(cells: list[Cell]) -> Iterator[Cell]:
+    """Few more cells, so that every two versions that can meet do meet."""
+    missing = set().union(*map(pairs, cells)).difference(*map(pairs, corners(cells)))
+    while missing:
+        best = max(cells, key=lambda cell: len(missing & pairs(cell)))
+        missing -= pairs(best)
+        yield best
+
+
+def pairs(cell: Cell) -> set[object]:
+    return set(combinations(enumerate(cell), 2))
 
 
 def supported(minors: Iterable[int]) -> Iterator[Cell]:
@@ -140,21 +171,21 @@ def path(cell: Cell) -> str:
 
 
 def table(passed: dict[Cell, bool]) -> Iterator[str]:
-    """A row for each Channels and Django, a column for each Python: redis-py's versions."""
-    minors = sorted({cell.python for cell in passed})
-    yield "| Channels | Django | " + " | ".join(f"Python 3.{minor}" for minor in minors) + " |"
-    yield "|---" * (2 + len(minors)) + "|"
-    for channels, django in product(CHANNELS, DJANGO):
-        columns = [column(passed, minor, channels, django) for minor in minors]
-        if any(columns):
-            yield f"| {channels} | {django} | " + " | ".join(columns) + " |"
+    """A row for each Channels, a column for each Django: Pythons, and redis-py after a +."""
+    yield "| Channels | " + " | ".join(f"Django {django}" for django in DJANGO) + " |"
+    yield "|---" * (1 + len(DJANGO)) + "|"
+    for channels in CHANNELS:
+        columns = [entry(passed, channels, django) for django in DJANGO]
+        yield f"| {channels} | " + " | ".join(columns) + " |"
 
 
-def column(passed: dict[Cell, bool], minor: int, channels: str, django: str) -> str:
-    cells = [Cell(minor, channels, django, redis) for redis in REDIS]
-    marks = [cell.redis if passed[cell] else f"**{cell.redis} fails**" for cell in cells
-             if cell in passed]  # fmt: skip
-    return " ".join(marks)
+def entry(passed: dict[Cell, bool], channels: str, django: str) -> str:
+    marks = {True: "", False: " **fails**"}
+    return ", ".join(
+        f"3.{cell.python}+{cell.redis}{marks[succeeded]}"
+        for cell, succeeded in sorted(passed.items())
+        if (cell.channels, cell.django) == (channels, django)
+    )
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import secrets
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -53,7 +54,15 @@ def get(port: int, path: str, data: bytes | None = None) -> str:
         return str(response.read().decode())
 
 
-def test_a_site_works(ports: list[int]) -> None:
+@pytest.fixture
+def frames(command: list[str]) -> list[str | bytes]:
+    """Of both kinds, where they arrive: Channels before 4.2 takes hypercorn's binary ones for
+    text, on its own layer too."""
+    old = tuple(map(int, version("channels").split(".")[:2])) < (4, 2)
+    return ["ahoy"] if old and "hypercorn" in command else ["ahoy", b"\x00\xff"]
+
+
+def test_a_site_works(ports: list[int], frames: list[str | bytes]) -> None:
     here, there = ports
     room = f"room-{secrets.token_hex(4)}"
     with (
@@ -61,9 +70,9 @@ def test_a_site_works(ports: list[int]) -> None:
         websocket(there, f"/async/{room}") as two,
         websocket(there, f"/sync/{room}-other") as other,
     ):
-        everyone_hears([one, two], one, "ahoy")
-        everyone_hears([one, two], two, "ahoy yourself")
-        everyone_hears([one, two], two, b"\x00\xff")
+        for frame in frames:
+            everyone_hears([one, two], one, frame)
+            everyone_hears([one, two], two, frame)
         views_are_heard([one, two], here, there, room)
         other.send("elsewhere")
         assert received(other) == "elsewhere"  # and nothing before
