@@ -1,8 +1,8 @@
 """A store for places that can't wake anybody: looked at again and again by whoever waits.
 
 All rules are here (capacity, expiry, groups, the end of a node, figures); a subclass says
-only how things are kept, in the few short verbs of :class:`PolledStore` that raise
-:class:`NotImplementedError`. See docs/custom-layer.md.
+only how things are kept, in the few short abstract verbs of :class:`PolledStore`. See
+docs/custom-layer.md.
 """
 
 from __future__ import annotations
@@ -48,6 +48,9 @@ class PolledStore(ABC):
         self._meters = Meters(time.time())
         self._dropped: list[tuple[str, str, int]] = []
         self._begun = self._closed = False
+        #: The channels that held messages at the last look of anybody in this process.
+        self._filled: set[str] = set()
+        self._look_at = 0.0
         self.run = run  # no call of this store waits
 
     # -- what a subclass says ---------------------------------------------------------------
@@ -112,18 +115,22 @@ class PolledStore(ABC):
                 raise channel_full(address.name, capacity)
 
     async def receive(self, channels: Sequence[str], timeout: float | None) -> Taken | None:
+        taken = self._take(channels)
         for pause in self._pauses(timeout):
-            if (taken := self._take(channels)) is not None:
-                return taken
+            if taken is not None:
+                break
             await asyncio.sleep(pause)
-        return self._take(channels)
+            taken = self._take_if_filled(channels)
+        return taken
 
     def receive_blocking(self, channels: Sequence[str], timeout: float | None) -> Taken | None:
+        taken = self._take(channels)
         for pause in self._pauses(timeout):
-            if (taken := self._take(channels)) is not None:
-                return taken
+            if taken is not None:
+                break
             time.sleep(pause)
-        return self._take(channels)
+            taken = self._take_if_filled(channels)
+        return taken
 
     # -- groups -------------------------------------------------------------------------------
 
@@ -220,6 +227,17 @@ class PolledStore(ABC):
             for channel in random.sample(channels, len(channels)):  # a busy one starves no other
                 for key, _ in self._unexpired(channel):
                     return channel, (math.inf, self.take(channel, key), None)
+        return None
+
+    def _take_if_filled(self, channels: Sequence[str]) -> Taken | None:
+        """:meth:`_take`, after one look for all who wait in this process: most find nothing."""
+        now = time.monotonic()
+        if now >= self._look_at:
+            self._look_at = now + LOOK_EVERY
+            with self._turn():
+                self._filled = set(self.channels())
+        if self._closed or not self._filled.isdisjoint(channels):
+            return self._take(channels)
         return None
 
     def _unexpired(self, channel: str) -> list[tuple[str, float]]:
