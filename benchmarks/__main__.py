@@ -10,7 +10,14 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from . import dev_cases, memory_cases, redis_cases, redis_shape_cases
+from . import (
+    database_cases,
+    database_cost_cases,
+    dev_cases,
+    memory_cases,
+    redis_cases,
+    redis_shape_cases,
+)
 from .case import Case
 from .results import Outcome, Report, describe_machine
 from .run import Effort, run
@@ -23,6 +30,8 @@ CASES: list[Case] = [
     *memory_cases.CASES,
     *redis_cases.CASES,
     *redis_shape_cases.CASES,
+    *database_cases.CASES,
+    *database_cost_cases.CASES,
     *dev_cases.CASES,
 ]
 

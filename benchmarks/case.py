@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
+from types import MappingProxyType
 from typing import Literal
 
 from . import procedures
@@ -46,7 +47,14 @@ class Metric:
 class Stage:
     """The processes in which one subject goes through one case, started as they are asked for."""
 
-    def __init__(self, subject: Subject, servers: Sequence[str], stack: ExitStack, settling: float):
+    def __init__(
+        self,
+        subject: Subject,
+        servers: Sequence[str],
+        stack: ExitStack,
+        settling: float,
+        changes: Mapping[str, object] = MappingProxyType({}),
+    ):
         self.subject = subject
         #: Part of names, so that no case meets what another left behind.
         self.token = secrets.token_hex(4)
@@ -58,6 +66,7 @@ class Stage:
         self._servers = servers
         self._stack = stack
         self._settling = settling
+        self._changes = changes
 
     @cached_property
     def sender(self) -> Side:
@@ -93,7 +102,7 @@ class Stage:
         return self._stack.enter_context(program(self.subject.arguments))
 
     def _side(self, *, plain: bool) -> Side:
-        side = Side(self.subject.name, self._servers, plain=plain)
+        side = Side(self.subject.name, self._servers, plain=plain, changes=self._changes)
         self._stack.callback(side.close)
         return side
 
@@ -119,5 +128,7 @@ class Case:
     servers: int = 1
     #: Whether no two layers may share a server, since they all work at once.
     apart: bool = False
+    #: To the configuration of our layer.
+    changes: Mapping[str, object] = field(default_factory=dict)
     #: Where a family asks how a cost grows with something: how much there is of it here.
     at: float | None = None

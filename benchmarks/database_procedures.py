@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 from fairway.errors import ChannelFull
 
-from .procedures import MESSAGE, now
+from .procedures import GO, MESSAGE, now
 from .side import Here
 
 #: Rows of the application's own table.
@@ -83,6 +84,66 @@ def _application(alias: str) -> Any:
     if not apps.ready:
         django.setup()
     return connections[alias]
+
+
+async def send_for(here: Here, channel: str, seconds: float, in_flight: int, rate: float) -> int:
+    """Send for so long, ``in_flight`` at a time, then that it is over; how many it were.
+
+    ``rate``: messages a second at the most; 0: as many as there can be.
+    """
+    end, sent = now() + seconds, 0
+
+    async def one_after_another() -> None:
+        nonlocal sent
+        due = now()
+        while now() < end:
+            await here.layer.send(channel, MESSAGE)
+            sent += 1
+            if rate:
+                due += in_flight / rate
+                await asyncio.sleep(max(0, due - now()))
+
+    await asyncio.gather(*(one_after_another() for _ in range(in_flight)))
+    await here.layer.send(channel, GO)
+    return sent
+
+
+# -- what SQLite is asked, which has no server to tell -----------------------------------
+
+
+async def count_statements(here: Here) -> None:
+    """Begin to count the statements of this process's layer, and its looks at the file."""
+    from fairway.database.connection import Connection
+
+    counted: Counter[str] = here.kept.setdefault("counted", Counter())
+    run, data_version = Connection.run, Connection.data_version
+
+    def counting_run(self: Connection, *calls: Any) -> list[Any]:
+        counted["statements"] += len(calls)
+        return run(self, *calls)
+
+    def counting_look(self: Connection) -> int:
+        counted["looks"] += 1
+        return data_version(self)
+
+    Connection.run = counting_run  # type: ignore[method-assign]
+    Connection.data_version = counting_look  # type: ignore[method-assign]
+
+
+async def statements_and_bytes(here: Here) -> tuple[int, int]:
+    """Statements counted, and bytes that this process wrote to anything."""
+    return here.kept["counted"]["statements"], _bytes_written()
+
+
+def _bytes_written() -> int:
+    facts = dict(line.split(": ") for line in Path("/proc/self/io").read_text().splitlines())
+    return int(facts["wchar"])
+
+
+async def looks(here: Here) -> int:
+    """Looks at the file, counted."""
+    looks: int = here.kept["counted"]["looks"]
+    return looks
 
 
 # -- a steady load -----------------------------------------------------------------------

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from .database_servers import DatabaseServer, MariaDBServer, PostgreSQLServer
+from .database_servers import MariaDBServer, PostgreSQLServer
 
 
 class Watch:
@@ -49,7 +49,7 @@ class Watch:
 class _OnServer(Watch):
     _OPEN = ""
 
-    def __init__(self, server: DatabaseServer):
+    def __init__(self, server: PostgreSQLServer | MariaDBServer):
         super().__init__()
         self.server = server
         self.title = server.title

@@ -22,26 +22,30 @@ _BAR = 0.8
 _PANELS_ABREAST = 3
 
 
+def compared(rows: Sequence[Row]) -> list[Row]:
+    """Those that set ours beside a peer."""
+    return [row for row in rows if row.compared and row.drawn and len(row.best) > 1]
+
+
 def draw(rows: Sequence[Row], title: str, path: Path) -> None:
-    """Write a bar chart of the rows that set ours beside a peer, as SVG."""
-    compared = [row for row in rows if row.compared and row.drawn and len(row.best) > 1]
-    subjects = list(dict.fromkeys(subject for row in compared for subject in row.best))
+    """Write a bar chart of rows that are :func:`compared`, as SVG."""
+    subjects = list(dict.fromkeys(subject for row in rows for subject in row.best))
     _set_style()
-    figure = Figure(figsize=(9, 0.9 + 0.25 * len(compared) * (len(subjects) + 1)))
+    figure = Figure(figsize=(9, 0.9 + 0.25 * len(rows) * (len(subjects) + 1)))
     axes = figure.add_subplot()
     height = _BAR / len(subjects)
     for i, subject in enumerate(subjects):
-        places = [place + i * height for place in range(len(compared))]
-        values = [row.best.get(subject, 0.0) for row in compared]
-        color = _color(compared[0], subject, subjects)
+        places = [place + i * height for place in range(len(rows))]
+        values = [row.best.get(subject, 0.0) for row in rows]
+        color = _color(rows[0], subject, subjects)
         bars = axes.barh(places, values, height, label=subject, color=color)
         axes.bar_label(bars, labels=[number(v) if v else "" for v in values], padding=3)
     axes.set_xscale("log")
     axes.margins(x=0.12)
     axes.invert_yaxis()
     middle = (len(subjects) - 1) * height / 2
-    axes.set_yticks([place + middle for place in range(len(compared))])
-    axes.set_yticklabels([f"{row.title}\n{row.unit}, {row.better} is better" for row in compared])
+    axes.set_yticks([place + middle for place in range(len(rows))])
+    axes.set_yticklabels([f"{row.title}\n{row.unit}, {row.better} is better" for row in rows])
     _save(figure, title, len(subjects), path)
 
 

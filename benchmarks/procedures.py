@@ -132,6 +132,9 @@ async def join(here: Here, group: str, members: int) -> None:
     channels = [await here.layer.new_channel() for _ in range(members)]
     for channel in channels:
         await here.layer.group_add(group, channel)
+    # Have the layer listen: one that isn't yet may begin so for each of the members at once.
+    await here.layer.send(channels[0], WARM)
+    await here.layer.receive(channels[0])
     here.kept[group] = channels
 
 

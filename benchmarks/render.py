@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from .plots import draw, draw_growth
+from .plots import compared, draw, draw_growth
 from .results import Report, Row
 from .tables import markdown, title
 
@@ -30,13 +30,22 @@ def main(files: tuple[Path, ...], docs: Path) -> None:
     images.mkdir(exist_ok=True)
     reports = [Report.load(file) for file in files]
     for family, rows in groupby(latest(reports), key=lambda row: row.family):
-        image = images / f"benchmarks-{family}.svg"
         listed = list(rows)
-        (draw if listed[0].at is None else draw_growth)(listed, title(family), image)
-        table = markdown(listed)
-        picture = f"![{title(family)}](images/{image.name})"
-        text = between_markers(text, family, f"{machine(reports[-1])}\n\n{table}\n\n{picture}")
+        parts = [machine(reports[-1]), markdown(listed), *picture(family, listed, images)]
+        text = between_markers(text, family, "\n\n".join(parts))
     page.write_text(text)
+
+
+def picture(family: str, rows: list[Row], images: Path) -> list[str]:
+    """The plot of a family, drawn and linked; none where ours has no peer."""
+    image = images / f"benchmarks-{family}.svg"
+    if rows[0].at is not None:
+        draw_growth(rows, title(family), image)
+    elif beside := compared(rows):
+        draw(beside, title(family), image)
+    else:
+        return []
+    return [f"![{title(family)}](images/{image.name})"]
 
 
 def latest(reports: Iterable[Report]) -> list[Row]:

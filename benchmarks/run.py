@@ -68,7 +68,8 @@ def _run_case(
             if subject.ours or not case.ours_only:
                 first = len(runners) * case.servers if case.apart else 0
                 of_subject = servers[first : first + case.servers]
-                stage = Stage(subject, of_subject, stack, effort.settling)
+                changes = case.changes if subject.ours else {}
+                stage = Stage(subject, of_subject, stack, effort.settling, changes)
                 runners.append(_Runner(case, stage, effort))
         rounds = 1 if effort.quick else case.rounds or effort.rounds
         for number in range(rounds + 1):  # the first one prepares

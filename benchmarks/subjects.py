@@ -28,7 +28,7 @@ class Layer:
     family: str
     ours: bool
     config: Mapping[str, Any] = field(default_factory=dict)
-    #: Other families whose layers it is set beside.
+    #: Families of cases on other stores where it is set beside their layers.
     beside: tuple[str, ...] = ()
 
     def make(self, servers: Sequence[str], changes: Mapping[str, Any]) -> Any:
@@ -75,6 +75,7 @@ def _filled(value: Any, servers: Sequence[str]) -> Any:
 
 _REDIS = {"hosts": "{servers}", "capacity": PLENTY}
 _DATABASES = ("postgresql", "sqlite", "mariadb")
+_BESIDE_DATABASES = (*_DATABASES, *(f"{alias}-beside" for alias in _DATABASES))
 
 _LAYERS = [
     Layer(
@@ -91,11 +92,11 @@ _LAYERS = [
     ),
     Layer(
         "channels_redis.core", "channels_redis.core.RedisChannelLayer", "redis", False, _REDIS,
-        _DATABASES,
+        _BESIDE_DATABASES,
     ),
     Layer(
         "channels_redis.pubsub", "channels_redis.pubsub.RedisPubSubChannelLayer", "redis", False,
-        _REDIS, _DATABASES,
+        _REDIS, _BESIDE_DATABASES,
     ),
     *[
         Layer(
@@ -130,4 +131,4 @@ def of_family(family: str) -> list[Subject]:
     subjects: list[Subject] = [*_LAYERS, *_PROGRAMS]
     store = store_of(family)
     own = [subject for subject in subjects if subject.family == store]
-    return own + [s for s in subjects if isinstance(s, Layer) and store in s.beside]
+    return own + [s for s in subjects if isinstance(s, Layer) and family in s.beside]

@@ -9,6 +9,13 @@ from rich.table import Table
 
 from .results import Row
 
+_DATABASES = {"postgresql": "on PostgreSQL", "sqlite": "on SQLite", "mariadb": "on MariaDB"}
+_ON_DATABASES = {
+    "": "Two processes",
+    "-cost": "What a message costs",
+    "-idle": "What a waiting process costs",
+    "-beside": "The application's own queries beside a layer",
+}
 _TITLES = {
     "memory": "In memory, one process",
     "redis": "On Redis, two processes",
@@ -17,7 +24,11 @@ _TITLES = {
     "redis-members": "group_send on Redis, as members in one process grow",
     "redis-processes": "group_send on Redis, as processes with one member each grow",
     "redis-shards": "Messages over several Redis servers, 400 in flight",
-    "database": "On PostgreSQL, two processes",
+    **{
+        f"{store}{family}": f"{title} {on}"
+        for store, on in _DATABASES.items()
+        for family, title in _ON_DATABASES.items()
+    },
     "dev": "fairway dev beside uvicorn, one application, one client",
 }
 

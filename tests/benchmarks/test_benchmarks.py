@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from benchmarks.__main__ import CASES
+from benchmarks.plots import compared
 from benchmarks.render import DOCS, between_markers
 from benchmarks.results import Report, Row
 from benchmarks.subjects import of_family
@@ -20,13 +21,13 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(scope="module")
 def figures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("benchmarks") / "figures.json"
-    python("-m", "benchmarks", "--quick", "--out", str(file))
+    python("-m", "benchmarks", "--quick", "--out", str(file), timeout=1200)
     return file
 
 
-def python(*arguments: str) -> str:
+def python(*arguments: str, timeout: float = 240) -> str:
     ended = subprocess.run(
-        [sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=240
+        [sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=timeout
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return ended.stdout
@@ -39,7 +40,8 @@ def test_every_case_has_figures_for_every_layer_of_its_family(figures: Path) -> 
         for metric in case.metrics:
             best = rows[case.name, metric.title].best
             assert best.keys() == subjects, case.name
-            assert all(figure > 0 for figure in best.values()), case.name
+            least = 0 if metric.bars.get("") == 0 else 1e-9  # where nothing is what is asked for
+            assert all(figure >= least for figure in best.values()), case.name
 
 
 def test_the_page_takes_the_tables_and_the_plots(figures: Path, tmp_path: Path) -> None:
@@ -48,10 +50,12 @@ def test_the_page_takes_the_tables_and_the_plots(figures: Path, tmp_path: Path) 
         python("-m", "benchmarks.render", str(figures), "--docs", str(tmp_path))
     page = (tmp_path / "benchmarks.md").read_text()
     for family, rows in groupby(Report.load(figures).rows, key=lambda row: row.family):
+        listed = list(rows)
+        assert page.count(markdown(listed)) == 1
         image = f"images/benchmarks-{family}.svg"
-        assert page.count(image) == 1
-        assert (tmp_path / image).read_text().startswith("<?xml")
-        assert page.count(markdown(list(rows))) == 1
+        if listed[0].at is not None or compared(listed):
+            assert page.count(image) == 1
+            assert (tmp_path / image).read_text().startswith("<?xml")
 
 
 def test_a_page_without_the_markers_is_refused() -> None:

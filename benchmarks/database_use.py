@@ -1,0 +1,91 @@
+"""What work has cost a database server, as it tells itself: processor, statements, log."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Use:
+    """Since the server's start: seconds of processor, statements of clients, bytes of its log.
+
+    The log is what it would write to disk to survive a crash: PostgreSQL's WAL, InnoDB's redo.
+    """
+
+    cpu: float
+    statements: float
+    log: float
+
+    def __sub__(self, other: Use) -> Use:
+        return Use(
+            self.cpu - other.cpu, self.statements - other.statements, self.log - other.log
+        )  # fmt: skip
+
+
+def use_of(store: str) -> Use:
+    """What the server of these processes' database has used so far."""
+    settings = json.loads(os.environ["FAIRWAY_DATABASES"])[store]
+    return _USES[store](settings)
+
+
+# The module is loaded at the server's start and counts nothing until it is told to.
+_COUNTING = "ALTER SYSTEM SET pg_stat_statements.track = 'all'"
+_POSTGRESQL = """
+SELECT (SELECT SUM(calls) FROM pg_stat_statements WHERE query NOT LIKE '%pg_stat_statements%'),
+    pg_current_wal_insert_lsn() - '0/0', split_part(pg_read_file('postmaster.pid'), E'\\n', 1)
+"""
+
+
+def _use_of_postgresql(settings: dict[str, Any]) -> Use:
+    import psycopg
+
+    with psycopg.connect(
+        host=settings["HOST"], port=settings["PORT"], user=settings["USER"],
+        dbname=settings["NAME"], autocommit=True, application_name="admin",
+    ) as connection:  # fmt: skip
+        ((counts,),) = connection.execute("SHOW pg_stat_statements.track").fetchall()
+        if counts == "none":
+            connection.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
+            connection.execute(_COUNTING)
+            connection.execute("SELECT pg_reload_conf()")
+        ((statements, log, pid),) = connection.execute(_POSTGRESQL).fetchall()
+    return Use(_cpu([int(pid), *_children(int(pid))]), float(statements or 0), float(log))
+
+
+def _use_of_mariadb(settings: dict[str, Any]) -> Use:
+    from .mysql_driver import MySQLdb
+
+    connection = MySQLdb.connect(
+        host=settings["HOST"], port=settings["PORT"], user=settings["USER"]
+    )
+    try:
+        cursor = connection.cursor()
+        cursor.execute("SHOW GLOBAL STATUS")
+        status = dict(cursor.fetchall())
+        cursor.execute("SELECT @@pid_file")
+        ((file,),) = cursor.fetchall()
+    finally:
+        connection.close()
+    pid = int(Path(file).read_text())
+    return Use(_cpu([pid]), float(status["Questions"]), float(status["Innodb_os_log_written"]))
+
+
+_USES: dict[str, Callable[[dict[str, Any]], Use]] = {
+    "postgresql": _use_of_postgresql,
+    "mariadb": _use_of_mariadb,
+}
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def _cpu(pids: Iterable[int]) -> float:
+    """Seconds that all living threads of these processes ran."""
+    files = (file for pid in pids for file in Path(f"/proc/{pid}/task").glob("*/schedstat"))
+    return sum(int(file.read_text().split()[0]) for file in files) / 1e9
