@@ -8,8 +8,9 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -23,13 +24,18 @@ PATIENCE = 30.0  # seconds; a busy machine may take its time
 Lines = Callable[[str], str]
 
 
+def fairway(*words: str) -> AbstractContextManager[Lines]:
+    """The command, running."""
+    return running("fairway", *words)
+
+
 @contextmanager
-def fairway(*words: str) -> Iterator[Lines]:
-    """The command, running: gives a function that waits for a line and returns it."""
+def running(module: str, *words: str, **env: str) -> Iterator[Lines]:
+    """A module, running: gives a function that waits for a line and returns it."""
     process = subprocess.Popen(
-        [sys.executable, "-u", "-m", "fairway", *words],
-        cwd=APPS, env={**os.environ, "PYTHONPATH": str(EXAMPLE)}, text=True,
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        [sys.executable, "-u", "-m", module, *words],
+        cwd=APPS, env={**os.environ, "PYTHONPATH": f"{EXAMPLE}{os.pathsep}{APPS}", **env},
+        text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
     lines: queue.SimpleQueue[str] = queue.SimpleQueue()
     assert process.stdout is not None
@@ -110,3 +116,19 @@ def test_what_a_layer_lacks_is_one_sentence(command: list[str]) -> None:
     assert ended.stdout.startswith("Error: site_parts.Half is no channel layer for servers")
     assert "it has no receive, receive_many, new_channel" in ended.stdout
     assert len(ended.stdout.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "path", ["directory_layer.DirectoryChannelLayer", "site_parts.Stranger"], ids=["ours", "theirs"]
+)
+def test_a_django_project_on_it(path: str, tmp_path: Path) -> None:
+    env = {
+        "DJANGO_SETTINGS_MODULE": "site_settings", "SITE_BACKEND": path,
+        "SITE_DIRECTORY": str(tmp_path),
+    }  # fmt: skip
+    with ExitStack() as stack:
+        interface = stack.enter_context(running("django", "runinterface", "--port", "0", **env))
+        url = interface(r"http://[\d.:]+")
+        stack.enter_context(running("django", "runworker", **env))
+        with urllib.request.urlopen(url, timeout=PATIENCE) as response:
+            assert response.read() == b"from Django"

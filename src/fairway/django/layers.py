@@ -25,7 +25,7 @@ from typing import Any
 from django.conf import settings
 from django.core.signals import setting_changed
 
-from ..errors import ConfigurationError
+from ..contract import check_layer
 from ..layer import ChannelLayer
 from .configuration import check_routing_key, configured, entry_of, make_layer
 
@@ -95,14 +95,10 @@ def get_channel_layer(alias: str = DEFAULT) -> Any:
 
 
 def own_layer(alias: str = DEFAULT) -> ChannelLayer:
-    """The layer of ``alias``, if it is one of Fairway's kind; ConfigurationError otherwise."""
-    layer = channel_layers[alias]
-    if not isinstance(layer, ChannelLayer):
-        raise ConfigurationError(
-            f"CHANNEL_LAYERS[{alias!r}] is a {type(layer).__module__}.{type(layer).__name__}; "
-            "groups, workers and interface servers need one of fairway's layers, "
-            "such as fairway.redis.RedisChannelLayer"
-        )
+    """The layer of ``alias``, if servers and workers can use it; ConfigurationError otherwise."""
+    layer: ChannelLayer = channel_layers[alias]
+    kind = f"{type(layer).__module__}.{type(layer).__name__}"
+    check_layer(layer, f"CHANNEL_LAYERS[{alias!r}], a {kind},")
     return layer
 
 

@@ -65,7 +65,8 @@ def _servers(layer: ChannelLayer) -> Sequence[str]:
     if isinstance(layer, DatabaseChannelLayer):
         return [_database(layer.alias)]
     # A URL's query may hold a password.
-    return [name.partition("?")[0] for name in getattr(layer.store, "shards", ())]
+    store = getattr(layer, "store", None)  # a class that isn't ours may have no such thing
+    return [name.partition("?")[0] for name in getattr(store, "shards", ())]
 
 
 def _database(alias: str) -> str:
