@@ -243,3 +243,30 @@ def test_the_page_has_the_same_sentences() -> None:
     page = PAGE.read_text()
     assert page.count("## From `") == len(peers.PEERS)
     assert rendered(page) == page, "run `python scripts/peer_tables.py`"
+
+
+# -- createchanneltables ------------------------------------------------------------------------
+
+
+def test_createchanneltables_reads_the_settings(tmp_path: Path) -> None:
+    """The tables of every database layer in CHANNEL_LAYERS, and a mistake there in words."""
+    file = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "db.sqlite3")}
+    run(f"""
+        import io
+        from django.core.management import CommandError, call_command
+        site = {{**DATABASE, "CONFIG": {{"prefix": "site"}}}}
+        set_up(DATABASES={{"default": {file}}},
+               CHANNEL_LAYERS={{"default": DATABASE, "site": site, "memory": MEMORY}})
+        said = io.StringIO()
+        call_command("createchanneltables", stdout=said)
+        assert said.getvalue().splitlines() == [
+            f"The tables with prefix {{prefix!r}} are in database 'default'."
+            for prefix in ("asgi", "site")]
+        with override_settings(CHANNEL_LAYERS={{"default": {{"BACKEND": "nowhere.Layer"}}}}):
+            try:
+                call_command("createchanneltables")
+            except CommandError as error:
+                assert "'nowhere.Layer'" in str(error) and "write one of" in str(error), error
+            else:
+                raise AssertionError("it passed")
+        """)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -153,6 +153,21 @@ def known_backends() -> Mapping[str, Any]:
         with suppress(Mistake):
             found[alias] = backend_of(alias, entry)
     return found
+
+
+def all_backends() -> Mapping[str, Any]:
+    """The layer classes by alias. Raises :class:`Mistake` for any that has none."""
+    return {alias: backend_of(alias, entry_of(alias)) for alias in configured()}
+
+
+def database_places(backends: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Of each database layer among these its alias, its database and its prefix."""
+    from ..database import DatabaseChannelLayer
+
+    for alias, layer_class in backends.items():
+        if issubclass(layer_class, DatabaseChannelLayer):
+            config = entry_of(alias).get("CONFIG", {})
+            yield alias, config.get("alias", "default"), config.get("prefix", "asgi")
 
 
 def _better_backend(path: str) -> str:

@@ -13,7 +13,7 @@ from django.db import Error as DatabaseError
 from django.db import connections
 
 from ..errors import ConfigurationError
-from .configuration import known_backends, sound_entries
+from .configuration import database_places, known_backends, sound_entries
 from .mistakes import listed
 
 #: Seconds that a server has to answer in.
@@ -63,20 +63,10 @@ def check_tables(databases: Sequence[str] | None = None, **_: Any) -> list[Check
     """The tables of a database layer are there, or will be there on first use."""
     return [
         problem
-        for alias, database, prefix in _places()
+        for alias, database, prefix in database_places(known_backends())
         if database in (databases or ())
         for problem in _table_problems(f"CHANNEL_LAYERS[{alias!r}]", database, prefix)
     ]
-
-
-def _places() -> Iterator[tuple[str, str, str]]:
-    """Of each database layer its alias, its database and its prefix."""
-    from ..database import DatabaseChannelLayer
-
-    for alias, layer_class in known_backends().items():
-        if issubclass(layer_class, DatabaseChannelLayer):
-            config = sound_entries()[alias].get("CONFIG", {})
-            yield alias, config.get("alias", "default"), config.get("prefix", "asgi")
 
 
 def _table_problems(where: str, database: str, prefix: str) -> Iterator[CheckMessage]:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, ClassVar
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.utils.module_loading import import_string
 
-from fairway.database import DatabaseChannelLayer
 from fairway.database.connection import Connection, features_for
 from fairway.database.tables import creation
+from fairway.django.configuration import all_backends, database_places
 from fairway.errors import FairwayError
 
 
@@ -30,11 +27,11 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="Print the SQL, do nothing.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        for alias, prefix in self._places(options["database"]):
-            try:
+        try:
+            for alias, prefix in self._places(options["database"]):
                 self._create(alias, prefix, options["dry_run"])
-            except FairwayError as error:
-                raise CommandError(str(error)) from error
+        except FairwayError as error:
+            raise CommandError(str(error)) from error
 
     def _create(self, alias: str, prefix: str, dry_run: bool) -> None:
         if dry_run:
@@ -46,15 +43,8 @@ class Command(BaseCommand):
 
     def _places(self, wanted: str | None) -> list[tuple[str, str]]:
         """Aliases and prefixes; the usual prefix where settings name no layer of ours."""
-        configured = sorted(set(_configured()))
+        places = database_places(all_backends())
+        configured = sorted({(database, prefix) for _, database, prefix in places})
         if wanted is None:
             return configured or [("default", "asgi")]
         return [place for place in configured if place[0] == wanted] or [(wanted, "asgi")]
-
-
-def _configured() -> Iterator[tuple[str, str]]:
-    for layer in getattr(settings, "CHANNEL_LAYERS", {}).values():
-        backend = import_string(layer["BACKEND"])
-        if isinstance(backend, type) and issubclass(backend, DatabaseChannelLayer):
-            config = layer.get("CONFIG", {})
-            yield config.get("alias", "default"), config.get("prefix", "asgi")
