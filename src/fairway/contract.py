@@ -20,5 +20,5 @@ def check_layer(layer: Any, name: str) -> None:
     if lacking:
         raise ConfigurationError(
             f"{name} is no channel layer for servers and workers: it has no {', '.join(lacking)}. "
-            "Classes derived from fairway.layer.ChannelLayer have all that is needed"
+            "Fairway's own have all that is needed, such as fairway.redis.RedisChannelLayer"
         )
