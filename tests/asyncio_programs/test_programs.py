@@ -131,8 +131,8 @@ def test_the_same_program_in_a_worker(name: str, without: Callable[..., dict[str
         (
             "django", "fairway.database.DatabaseChannelLayer",
             "the database layer needs django, which is not installed: pip install "
-            "'fairway[postgres]' brings it, with what PostgreSQL needs, 'fairway[mysql]' with what "
-            "MySQL and MariaDB need; SQLite needs Django only",
+            "'fairway[postgres]' brings it with all that PostgreSQL needs, 'fairway[mysql]' for "
+            "MySQL and MariaDB, 'fairway[sqlite]' for SQLite",
         ),
         (
             "redis", "fairway.redis.RedisChannelLayer",

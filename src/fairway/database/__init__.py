@@ -5,8 +5,8 @@ from ..extras import needed
 with needed(
     "the database layer",
     {
-        "django": "pip install 'fairway[postgres]' brings it, with what PostgreSQL needs, "
-        "'fairway[mysql]' with what MySQL and MariaDB need; SQLite needs Django only"
+        "django": "pip install 'fairway[postgres]' brings it with all that PostgreSQL needs, "
+        "'fairway[mysql]' for MySQL and MariaDB, 'fairway[sqlite]' for SQLite"
     },
 ):
     from .layer import DatabaseChannelLayer
