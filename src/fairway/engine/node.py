@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import threading
 from collections import Counter
@@ -66,6 +67,8 @@ class Node:
         self._echoes: dict[str, Done] = {}
         self._tokens = count()
         self._reported: Counter[str] = Counter()
+        #: Shards whose channels are being looked at.
+        self._tidied: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self.acks = Acks(engine.home_soon, self._ack_at_home)
         self.demand = Demands(
@@ -203,8 +206,8 @@ class Node:
             self._restore(shard)
         for node in dead:
             self._soon(self._bury(shard, node))
-        if due:
-            self._query(shard, "tidy", (due,), nobody)
+        if due and shard not in self._tidied:
+            self._soon(self._tidy_later(shard, due))
 
     def _drops_to_report(self) -> dict[str, int]:
         news = {
@@ -235,8 +238,21 @@ class Node:
             dead, due = await self._engine.ask(shard, "survey")
             for node in dead:
                 await self._bury(shard, node)
-            if due:
-                await self._engine.ask(shard, "tidy", due)
+            await self._tidy(shard, due)
+
+    async def _tidy(self, shard: str, due: list[str]) -> None:
+        """Have normal channels looked at: these, and what else is due until nothing is."""
+        while due:
+            await self._engine.ask(shard, "tidy", due)
+            _, due = await self._engine.ask(shard, "survey")
+
+    async def _tidy_later(self, shard: str, due: list[str]) -> None:
+        self._tidied.add(shard)
+        try:
+            with contextlib.suppress(StoreUnavailable):  # they stay due
+                await self._tidy(shard, due)
+        finally:
+            self._tidied.discard(shard)
 
     async def _bury(self, shard: str, node: str) -> None:
         """Forget a node whose lease lapsed, on behalf of all."""

@@ -13,8 +13,9 @@ from .conversation import Argument
 from .keys import Keys
 from .options import LinkOptions
 
-#: How long an idle channel's figures are kept.
+#: How long an idle channel's figures are kept, and of how many channels.
 _FIGURES_KEPT_MS = 86_400_000
+_FIGURES_KEPT = 1000
 
 _CAUSES = ("expired", "over_capacity", "reader_died", "undecodable")
 
@@ -78,7 +79,7 @@ class RedisQueries:
         await self._script(
             "tidy",
             [keys.stats, keys.known, *map(keys.queue, channels)],
-            [self._options.expiry_ms, _FIGURES_KEPT_MS, *channels],
+            [self._options.expiry_ms, _FIGURES_KEPT_MS, _FIGURES_KEPT, *channels],
         )
 
     async def undealt(self, node: str) -> list[str]:

@@ -52,15 +52,11 @@ for channel, of in pairs(back) do
   for k = #of.values, 1, -1 do redis.call('LPUSH', of.queue, of.values[k]) end
   if #of.values > 0 then
     redis.call('PEXPIRE', of.queue, expiry + 600000)
-    redis.call('ZADD', KEYS[6], 'NX', now + expiry, channel)
+    redis.call('ZADD', KEYS[6], 'LT', now + expiry, channel)
   end
 end
 count(stats, 'd:reader_died', lost)
-local sent = tonumber(redis.call('HGET', stats, 'm:!' .. node) or 0)
-local full = tonumber(redis.call('HGET', stats, 'f:!' .. node) or 0)
-count(stats, 'm:gone', sent)
-count(stats, 'f:gone', full)
-redis.call('HDEL', stats, 'm:!' .. node, 'f:!' .. node)
+forget_figures(stats, '!' .. node)
 redis.call('ZREM', nodes, node)
 redis.call('DEL', inbox, counts)
 return 1

@@ -27,5 +27,7 @@ elseif node ~= '' then
   meet(KEYS[4], node, tonumber(lease), now)
 end
 for i = 1, 3 do redis.call('PEXPIRE', KEYS[i], kept) end
-redis.call('ZADD', KEYS[5], now + kept, group)
+if redis.call('ZADD', KEYS[5], now + kept, group) == 1 then
+  redis.call('ZREMRANGEBYSCORE', KEYS[5], '-inf', now)
+end
 redis.call('PEXPIRE', KEYS[5], kept)

@@ -27,6 +27,17 @@ local function count(stats, field, n)
   end
 end
 
+-- What was counted under a name that is used no more counts on in all, under no name.
+local function forget_figures(stats, name)
+  for _, kind in ipairs({ 'm:', 'f:' }) do
+    local n = redis.call('HGET', stats, kind .. name)
+    if n then
+      count(stats, kind, tonumber(n))
+      redis.call('HDEL', stats, kind .. name)
+    end
+  end
+end
+
 -- Take n off a counter that vanishes at zero; a counter never goes below it.
 local function uncount(hash, field, n)
   if redis.call('HINCRBY', hash, field, -n) <= 0 then
@@ -63,7 +74,7 @@ local function overdue(nodes, known, stats, lease, now)
   if now - heard_since(stats, lease, now) >= lease then
     dead = redis.call('ZRANGEBYSCORE', nodes, '-inf', '(' .. now, 'LIMIT', 0, 16)
   end
-  return dead, redis.call('ZRANGEBYSCORE', known, '-inf', now, 'LIMIT', 0, 64)
+  return dead, redis.call('ZRANGEBYSCORE', known, '-inf', now, 'LIMIT', 0, 500)
 end
 
 -- Up to where replies went to the reader of an inbox: to its beginning, where nobody read yet.
@@ -150,6 +161,6 @@ end
 -- Keep a queue as long as a message in it may be read, and have it looked at then.
 local function keep_queue(keys, channel, expiry, now)
   redis.call('PEXPIRE', keys.queue, expiry + 600000)
-  redis.call('ZADD', keys.known, 'NX', now + expiry, channel)
+  redis.call('ZADD', keys.known, 'LT', now + expiry, channel)
   redis.call('PEXPIRE', keys.known, expiry + 86400000)
 end

@@ -4,6 +4,12 @@
 --   (time, total, later time, later total), normal channels, nodes, the number of groups.
 local now = now_ms()
 go_on_without_memory(KEYS[1])
+-- Messages to nodes that were never known, or not any more, count in all.
+local fields = redis.call('HGETALL', KEYS[1])
+for i = 1, #fields, 2 do
+  local node = string.match(fields[i], '^[mf]:!(.+)')
+  if node and not redis.call('ZSCORE', KEYS[3], node) then forget_figures(KEYS[1], '!' .. node) end
+end
 local stats = redis.call('HGETALL', KEYS[1])
 local total = 0
 for i = 1, #stats, 2 do
