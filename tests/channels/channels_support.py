@@ -82,6 +82,7 @@ class Process:
         if self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait(PATIENCE)
+        print(f"{self.log.name}:\n{self.said()}")  # shown where the test fails
 
     def send(self, number: signal.Signals) -> None:
         self._process.send_signal(number)

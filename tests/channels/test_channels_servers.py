@@ -14,8 +14,12 @@ from channels_support import PATIENCE, PROJECT, Backend, Process, received, webs
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 
+# Daphne drops a socket that isn't open after its time.
 SERVERS = {
-    "daphne": ["-m", "daphne", "-p", "{port}", "dropin.asgi:application"],
+    "daphne": [
+        *["-m", "daphne", "-p", "{port}", "--websocket_connect_timeout", "60"],
+        "dropin.asgi:application",
+    ],
     "uvicorn": ["-m", "uvicorn", "--port", "{port}", "dropin.asgi:application"],
     "hypercorn": ["-m", "hypercorn", "-b", "127.0.0.1:{port}", "dropin.asgi:application"],
 }

@@ -67,7 +67,8 @@ def browser() -> Iterator[Browser]:
 def url(site: Site, folder: Path) -> Iterator[str]:
     """`manage.py runserver`, with its reloader, as the tutorial says."""
     port = free_port()
-    command = ["manage.py", "runserver", str(port)]
+    # Daphne drops a socket that isn't open after five seconds.
+    command = ["manage.py", "runserver", str(port), "--websocket_handshake_timeout", "60"]
     with Process(*command, cwd=site.project, env=site.env, log=folder / "log") as process:
         process.listens_on(port)
         assert "Starting ASGI/Daphne" in process.said()

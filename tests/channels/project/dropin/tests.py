@@ -2,10 +2,12 @@
 
 import json
 import urllib.request
+from functools import partial
 
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 from channels.testing import ChannelsLiveServerTestCase, WebsocketCommunicator
+from daphne.testing import DaphneProcess
 from django.test import TestCase, TransactionTestCase
 from websockets.sync.client import connect
 
@@ -52,6 +54,9 @@ class Committed(TransactionTestCase):
 
 
 class Live(ChannelsLiveServerTestCase):
+    # Daphne drops a socket that isn't open after five seconds.
+    ProtocolServerProcess = partial(DaphneProcess, kwargs={"websocket_handshake_timeout": PATIENCE})
+
     def test_two_clients(self) -> None:
         with self.socket("/sync/live") as one, self.socket("/async/live") as two:
             one.send("ahoy")

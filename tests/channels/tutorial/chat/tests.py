@@ -1,6 +1,9 @@
 """Part 4, with playwright where the tutorial has selenium."""
 
+from functools import partial
+
 from channels.testing import ChannelsLiveServerTestCase
+from daphne.testing import DaphneProcess
 from playwright.sync_api import expect, sync_playwright
 
 CHROMIUM = "/usr/bin/chromium"
@@ -17,6 +20,8 @@ PATIENCE = 60_000  # milliseconds; a busy machine may take its time
 
 class ChatTests(ChannelsLiveServerTestCase):
     serve_static = True
+    # Daphne drops a socket that isn't open after five seconds.
+    ProtocolServerProcess = partial(DaphneProcess, kwargs={"websocket_handshake_timeout": 60})
 
     @classmethod
     def setUpClass(cls):
