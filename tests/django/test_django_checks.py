@@ -187,6 +187,27 @@ def test_routing(tmp_path: Path) -> None:
     )
 
 
+def test_workers_on_a_layer_that_can_have_none(tmp_path: Path) -> None:
+    (tmp_path / "routes.py").write_text(ROUTES)
+    run(
+        """
+        sys.path.insert(0, ".")
+        set_up()
+        for path in ("core.RedisChannelLayer", "pubsub.RedisPubSubChannelLayer"):
+            theirs = {"BACKEND": f"channels_redis.{path}"}
+            assert problems(CHANNEL_LAYERS={"default": theirs}) == []
+            for changes in (
+                {"CHANNEL_LAYERS": {"default": {**theirs, "ROUTING": "routes.good"}}},
+                {"CHANNEL_LAYERS": {"default": theirs}, "CHANNEL_ROUTING": "routes.good"},
+            ):
+                says(problems(**changes), "E010", "['default']", "receive_many", "fairway.redis")
+            layers = {"default": MEMORY, "other": theirs}
+            assert problems(CHANNEL_LAYERS=layers, CHANNEL_ROUTING="routes.good") == []
+        """,
+        cwd=tmp_path,
+    )
+
+
 def test_routing_beside_channels(tmp_path: Path) -> None:
     (tmp_path / "routes.py").write_text(ROUTES)
     run(

@@ -12,6 +12,7 @@ E006  the routing is neither routes nor an ASGI application
 E007  a key ``ROUTING`` beside Channels
 E008  another application's ``runserver`` comes first, and knows nothing of the routing
 E009  tables of a database layer are missing, and the account can't create them
+E010  workers can't run on the layer that they are to read
 W001  a layer that doesn't leave its process (``check --deploy``)
 W002  a server doesn't answer (``check --deploy``, ``check --database``)
 W003  a key that nothing reads
@@ -31,6 +32,8 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.core.management import find_commands
 
+from ..contract import check_layer
+from ..errors import ConfigurationError
 from ..routing.loading import load_object
 from ..routing.routes import Router
 from ..worker.loading import check_target
@@ -45,6 +48,7 @@ from .configuration import (
     sound_entries,
     words_of,
 )
+from .layers import DEFAULT
 from .mistakes import Mistake, listed, nearest, sentence
 from .reach import check_answers, check_tables
 
@@ -109,7 +113,32 @@ def _unknown_key(alias: str, key: Any) -> CheckMessage:
 
 def check_routing(**_: Any) -> Messages:
     """What workers are to run can be run."""
-    return [problem for where, routing in _routings().items() for problem in _unfit(where, routing)]
+    routings = _routings().items()
+    return [
+        *(problem for where, routing in routings for problem in _unfit(where, routing)),
+        *(problem for alias in _routed() for problem in _unserved(alias)),
+    ]
+
+
+def _routed() -> list[str]:
+    """The aliases that workers are meant to read."""
+    common = getattr(settings, "CHANNEL_ROUTING", None)
+    return [
+        alias
+        for alias, entry in sound_entries().items()
+        if entry.get("ROUTING") or (alias == DEFAULT and common)
+    ]
+
+
+def _unserved(alias: str) -> Messages:
+    try:
+        check_layer(make_layer(alias), f"CHANNEL_LAYERS[{alias!r}], which is to have workers,")
+    except Mistake:  # check_layers tells it
+        return []
+    except ConfigurationError as error:
+        hint = f"Write one of {listed(OURS)}, or take the routing away."
+        return [Error(str(error), hint=hint, id="fairway.E010")]
+    return []
 
 
 def _routings() -> dict[str, Any]:
