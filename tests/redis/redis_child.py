@@ -56,11 +56,23 @@ async def reader(layer: RedisChannelLayer) -> None:
         say("got", (await layer.receive(channel))["n"])
 
 
+async def both(layer: RedisChannelLayer) -> None:
+    """Reads a channel of its own and `work`, slower than they are written."""
+    channel = await layer.new_channel()
+    say("channel", channel)
+
+    async def read(name: str) -> None:
+        while True:
+            say("got", (await layer.receive(name))["n"])
+            await asyncio.sleep(0.02)
+
+    await asyncio.gather(read(channel), read("work"))
+
+
 def main(role: str, config: str) -> None:
     options: dict[str, Any] = json.loads(config)
-    asyncio.run(
-        {"member": member, "worker": worker, "reader": reader}[role](RedisChannelLayer(**options))
-    )
+    roles = {"member": member, "worker": worker, "reader": reader, "both": both}
+    asyncio.run(roles[role](RedisChannelLayer(**options)))
 
 
 if __name__ == "__main__":

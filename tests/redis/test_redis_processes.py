@@ -12,12 +12,14 @@ from pathlib import Path
 
 import pytest
 from benchmarks.redis_server import RedisServer
-from redis_support import FAST, MakeLayer, until
+from redis_support import FAST, MakeLayer, eventually, until
 
 from fairway.errors import ChannelFull
 from fairway.redis import RedisChannelLayer
 
 LIMIT = 20
+#: Seconds for what takes a moment on a machine that does nothing else.
+PATIENCE = 60
 
 
 class Child:
@@ -229,3 +231,53 @@ async def test_a_process_frozen_for_longer_than_its_lease(
     await until(lambda: last in child.got(), "it is not reached")
     assert child.got() == sorted(set(child.got()))
     assert await other.group_channels("chat") == [channel]
+
+
+@pytest.mark.patience(180)
+async def test_what_becomes_of_messages_of_a_frozen_process(
+    make_layer: MakeLayer, server: RedisServer, start: Start
+) -> None:
+    """Taken for dead and back again: nothing comes twice, and what is lost is counted."""
+    other = make_layer(server, capacity=1000)
+    await other.new_channel()
+    child = start("both", server, prefetch=20)
+    await until(lambda: child.words("channel"), "it does not start", PATIENCE)
+    ((channel,),) = child.words("channel")
+    await send_all(other, channel, range(60))
+    await send_all(other, "work", range(1000, 1060))
+    await until(lambda: len(child.got()) > 10, "it does not read", PATIENCE)
+
+    child.signal(signal.SIGSTOP)
+    await send_all(other, channel, range(60, 70))
+    await send_all(other, "work", range(1060, 1100))
+    await until(lambda: is_buried(server), "it is not taken for dead", PATIENCE)
+    elsewhere: list[int] = []
+    reading = asyncio.ensure_future(read_into(elsewhere, other))
+    await send_all(other, channel, range(70, 80))
+    child.signal(signal.SIGCONT)
+    await until(lambda: 79 in child.got(), "what came after its burial is not read", PATIENCE)
+    await send_all(other, channel, range(80, 90))
+    await send_all(other, "work", range(1100, 1120))
+    after = {*range(70, 90), *range(1100, 1120)}
+    await until(lambda: after <= {*child.got(), *elsewhere}, "not all is reached", PATIENCE)
+
+    sent = {*range(90), *range(1000, 1120)}
+    drops: dict[str, int] = {}
+
+    async def is_accounted() -> bool:
+        drops.update((await other.global_statistics())["drops"])
+        return len(sent - {*child.got(), *elsewhere}) <= drops["reader_died"]
+
+    await eventually(is_accounted, "some vanished in silence", PATIENCE)
+    await asyncio.sleep(1)  # what comes twice would come now
+    reading.cancel()
+    arrived = child.got() + elsewhere
+    print(f"{len(child.got())} here, {len(elsewhere)} elsewhere, {len(sent)} sent, {drops}")
+    assert sorted(arrived) == sorted(set(arrived))
+    specific = [n for n in child.got() if n < 1000]
+    assert specific == sorted(specific)
+
+
+async def read_into(numbers: list[int], layer: RedisChannelLayer) -> None:
+    while True:
+        numbers.append((await layer.receive("work"))["n"])
