@@ -284,18 +284,33 @@ def fill(inbox: Inbox, channel: str, count: int) -> None:
         assert inbox.put(channel, parcel(n, 1e9 + n), count, 0) is None
 
 
-def test_readers_that_give_up_in_any_order_leave_the_messages_in_order() -> None:
+@pytest.mark.parametrize("apart", [0, 1])
+def test_readers_that_give_up_in_any_order_leave_the_messages_in_order(apart: int) -> None:
+    """Also where the messages arrived together, and so expire together."""
     for order in itertools.permutations(range(3)):
         inbox = Inbox()
         waiters = [Waiter(["a"]) for _ in range(3)]
         for waiter in waiters:
             inbox.enlist(waiter)
         for n in range(3):
-            assert inbox.put("a", parcel(n, 1e9 + n), 9, 0) is waiters[n]
-        inbox.put("a", parcel(3, 1e9 + 3), 9, 0)
+            assert inbox.put("a", parcel(n, 1e9 + n * apart), 9, 0) is waiters[n]
+        inbox.put("a", parcel(3, 1e9 + 3 * apart), 9, 0)
         for i in order:
             assert inbox.forget(waiters[i]) == []
         assert [number(p) for p in inbox.take_all("a")] == [0, 1, 2, 3], f"gave up as {order}"
+
+
+def test_what_was_given_back_and_handed_on_keeps_its_place() -> None:
+    inbox = Inbox()
+    first, second, third = waiters = [Waiter(["a"]) for _ in range(3)]
+    for waiter in waiters:
+        inbox.enlist(waiter)
+    for n in range(2):
+        inbox.put("a", parcel(n), 9, 0)
+    assert inbox.forget(first) == [third]
+    for waiter in (second, third):
+        assert inbox.forget(waiter) == []
+    assert [number(p) for p in inbox.take_all("a")] == [0, 1]
 
 
 def test_what_is_put_back_goes_in_front_of_messages_of_the_same_instant() -> None:

@@ -8,6 +8,7 @@ free. A waiter that is cancelled before it woke gives its message back, to the f
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from random import Random
@@ -38,9 +39,14 @@ class Full(Exception):
 
 
 class Waiter:
-    """Somebody waiting for a message on any of ``channels``; ``parcel`` came, in ``channel``."""
+    """Somebody waiting for a message on any of ``channels``; ``parcel`` came, in ``channel``.
 
-    __slots__ = ("channel", "channels", "parcel")
+    ``turn``: its place among all that were handed over, for when it comes back.
+    """
+
+    __slots__ = ("channel", "channels", "parcel", "turn")
+
+    turn: int
 
     def __init__(self, channels: Sequence[str]):
         self.channels = channels
@@ -73,11 +79,18 @@ class Drop(NamedTuple):
 
 
 class _Queue:
-    __slots__ = ("parcels", "waiters")
+    __slots__ = ("parcels", "returned", "waiters")
 
     def __init__(self) -> None:
         self.parcels: deque[Parcel] = deque()
+        #: The first of them, that waiters gave back, with their turns; and some long gone.
+        self.returned: list[tuple[int, Parcel]] = []
         self.waiters: dict[Waiter, None] = {}
+
+    def forget_taken(self) -> None:
+        """Strike from those that were given back what is here no more."""
+        while self.returned and not (self.parcels and self.returned[0][1] is self.parcels[0]):
+            del self.returned[0]
 
 
 class Inbox:
@@ -90,6 +103,8 @@ class Inbox:
         self._queues: dict[str, _Queue] = {}
         self._clean_at = _CLEAN_FROM
         self._lot = Random(0).random
+        #: How many messages were handed to waiters.
+        self._turn = 0
         #: What was dropped and not collected yet; empty is the rule.
         self.drops: list[Drop] = []
 
@@ -246,7 +261,21 @@ class Inbox:
         """Remove a waiter that gave up, its message put back; whom to wake for that."""
         self.withdraw(waiter)
         parcel, waiter.parcel = waiter.parcel, None
-        return [] if parcel is None else self.put_back(waiter.channel, [parcel])
+        return [] if parcel is None else self._give_back(waiter.channel, parcel, waiter.turn)
+
+    def _give_back(self, channel: str, parcel: Parcel, turn: int) -> list[Waiter]:
+        """Return a parcel to its place: before all that never left, in order of their turns.
+
+        Their deadlines don't tell, for messages that arrived together have the same.
+        """
+        queue = self._queues.get(channel) or self._new_queue(channel)
+        if queue.waiters:
+            return [self._hand_over(channel, parcel, queue, turn)]
+        queue.forget_taken()
+        place = bisect([before for before, _ in queue.returned], turn)
+        queue.returned.insert(place, (turn, parcel))
+        queue.parcels.insert(place, parcel)
+        return []
 
     def withdraw(self, waiter: Waiter) -> None:
         """Remove a waiter from the queues it stands in."""
@@ -304,6 +333,8 @@ class Inbox:
         for channel, queue in self._queues.items():
             if queue.parcels and queue.parcels[0][0] <= now:
                 self._expire(channel, queue, now)
+            if queue.returned:
+                queue.forget_taken()
         self._clean()
 
     def clear(self) -> list[tuple[str, list[Parcel]]]:
@@ -330,7 +361,9 @@ class Inbox:
         }
         self._clean_at = max(_CLEAN_FROM, 2 * len(self._queues))
 
-    def _hand_over(self, channel: str, parcel: Parcel, queue: _Queue) -> Waiter:
+    def _hand_over(
+        self, channel: str, parcel: Parcel, queue: _Queue, turn: int | None = None
+    ) -> Waiter:
         waiters = queue.waiters
         waiter = next(iter(waiters))
         if len(waiter.channels) == 1:
@@ -339,6 +372,9 @@ class Inbox:
             self.withdraw(waiter)
         waiter.channel = channel
         waiter.parcel = parcel
+        if turn is None:
+            turn = self._turn = self._turn + 1
+        waiter.turn = turn
         return waiter
 
     def _expire(self, channel: str, queue: _Queue, now: float) -> None:
