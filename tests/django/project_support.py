@@ -1,5 +1,6 @@
 """The project in `project/`, as a user runs it: commands in processes, browsers' requests."""
 
+import hashlib
 import json
 import os
 import re
@@ -79,11 +80,33 @@ def browser(url: str) -> httpx.Client:
     return httpx.Client(base_url=url, timeout=PATIENCE)
 
 
-def until(condition: Callable[[], Any], what: str, patience: float = 2 * PATIENCE) -> Any:
+def check_pages(site: str) -> None:
+    """Sessions, authentication, CSRF, uploads and streams are what Django makes of them."""
+    with browser(site) as client:
+        assert [client.get("/count").json()["visits"] for _ in range(3)] == [1, 2, 3]
+        assert client.get("/who").text == "AnonymousUser"
+        assert client.post("/form", data={"text": "x"}).status_code == 403
+        token = client.get("/form").text
+        assert client.post("/form", data={"text": "x", "csrfmiddlewaretoken": token}).text == "x"
+        content = bytes(range(256)) * 20_000
+        told = client.post("/upload", files={"file": ("a.bin", content)}).json()
+        assert told == {
+            "name": "a.bin",
+            "size": len(content),
+            "sha256": hashlib.sha256(content).hexdigest(),
+        }
+        assert client.get("/nothing").status_code == 404
+        assert client.get("/stream?n=300").text == "".join(f"{n:07}\n" * 1000 for n in range(300))
+
+
+def until(
+    condition: Callable[[], Any], what: Callable[[], str] | str, patience: float = 2 * PATIENCE
+) -> Any:
     """The condition's value once it holds."""
     deadline = time.monotonic() + patience
     while not (value := condition()):
-        assert time.monotonic() < deadline, f"not within {patience:g} seconds: {what}"
+        told = what if isinstance(what, str) else what()
+        assert time.monotonic() < deadline, f"not within {patience:g} seconds: {told}"
         time.sleep(0.02)
     return value
 

@@ -1,7 +1,6 @@
 """manage.py runinterface and manage.py runworker, and what they say when they can't run."""
 
 import asyncio
-import hashlib
 import re
 import signal
 import socket
@@ -9,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from benchmarks.redis_server import RedisServer
 from project_support import (
@@ -16,6 +16,7 @@ from project_support import (
     PATIENCE,
     ROUTES,
     browser,
+    check_pages,
     copied,
     finished,
     manage,
@@ -145,21 +146,8 @@ def test_pages_uploads_streams_and_sockets(
     with manage("runinterface", "--port", "0") as interface, manage("runworker") as worker:
         site = url_said_by(interface)
         worker.wait_for("Worker for")
+        check_pages(site)
         with browser(site) as client:
-            assert [client.get("/count").json()["visits"] for _ in range(3)] == [1, 2, 3]
-            assert client.get("/who").text == "AnonymousUser"
-            assert client.post("/form", data={"text": "x"}).status_code == 403
-            token = client.get("/form").text
-            assert (
-                client.post("/form", data={"text": "x", "csrfmiddlewaretoken": token}).text == "x"
-            )
-            content = bytes(range(256)) * 20_000
-            told = client.post("/upload", files={"file": ("a.bin", content)}).json()
-            assert told["size"] == len(content)
-            assert told["sha256"] == hashlib.sha256(content).hexdigest()
-            assert client.get("/nothing").status_code == 404
-            streamed = client.get("/stream?n=300").text
-            assert streamed == "".join(f"{n:07}\n" * 1000 for n in range(300))
             with opened(site) as one, opened(site) as two:
                 assert said(one, "who") == str(worker.process.pid)
                 assert said(one, "ahoy") == two.recv(PATIENCE) == "ahoy"
@@ -243,9 +231,7 @@ def test_a_stopped_worker_finishes_its_request_and_another_goes_on(
         asyncio.run(scene())
 
 
-def httpx_client(site: str) -> Any:
-    import httpx
-
+def httpx_client(site: str) -> httpx.AsyncClient:
     return httpx.AsyncClient(base_url=site, timeout=PATIENCE)
 
 

@@ -1,8 +1,15 @@
 import os
+import sys
 
 from django.db import connection
 
 from fairway.routing import Group, route
+
+
+def say(line):
+    """In one piece, whoever else says something."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 def enter(message):
@@ -24,11 +31,11 @@ def hear(message):
 
 def leave(message):
     Group("chat").discard(message.reply_channel)
-    print("left", flush=True)
+    say("left")
 
 
 def job(message):
-    print(f"job {message['n']}", flush=True)
+    say(f"job {message['n']}")
     if message.get("wait"):
         input()
 

@@ -1,6 +1,8 @@
 import hashlib
 import os
+import sys
 import time
+from pathlib import Path
 
 from django.http import HttpResponse, JsonResponse, StreamingHttpResponse
 from django.middleware.csrf import get_token
@@ -18,6 +20,10 @@ def count(request):
 def form(request):
     """A form that only its own page may send."""
     return HttpResponse(request.POST.get("text") or get_token(request))
+
+
+def pid(request):
+    return HttpResponse(str(os.getpid()))
 
 
 def who(request):
@@ -50,8 +56,10 @@ def live(request):
 
 
 def hold(request):
-    """Answers once there is a file of that name, after saying that it waits."""
-    print(f"holding {os.getpid()}", flush=True)
+    """Answers once there is a file of that name, after saying, and writing, who waits."""
+    Path(request.GET["until"]).with_suffix(".held").write_text(str(os.getpid()))
+    sys.stdout.write(f"holding {os.getpid()}\n")
+    sys.stdout.flush()
     until = time.monotonic() + 60
     while not os.path.exists(request.GET["until"]) and time.monotonic() < until:
         time.sleep(0.02)
