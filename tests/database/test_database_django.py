@@ -92,6 +92,15 @@ class Both:
 
 class InTransaction(Both, TestCase): pass
 class Outside(Both, TransactionTestCase): pass
+
+of_a_project = DatabaseChannelLayer()  # which nobody closes
+of_a_project.blocking.send("before", {"n": 0})
+
+class OfAProject(TransactionTestCase):
+    def test_a_layer_that_stays_open(self):
+        of_a_project.blocking.send("work", {"n": 3})
+        assert of_a_project.blocking.receive("work") == {"n": 3}
+        assert of_a_project.blocking.receive("before", timeout=0) is None
 """
 
 SETTINGS = """
@@ -121,4 +130,4 @@ def test_under_djangos_test_runner(tmp_path: Path, alias: str, parallel: list[st
         cwd=tmp_path, capture_output=True, text=True, timeout=250, env=environment,
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr
-    assert "Ran 4 tests" in ended.stderr
+    assert "Ran 5 tests" in ended.stderr

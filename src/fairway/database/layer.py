@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 import time
+from asyncio import events
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from re import Pattern
 from typing import Any
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
 
 from ..codec import MAX_MESSAGE_SIZE
 from ..engine import PACE_KEYS, Engine, Pace
@@ -16,6 +20,7 @@ from ..layer import ChannelLayer
 from ..options import check_known
 from .connection import features_for
 from .options import LinkOptions
+from .place import database_of, rearranges
 from .queries import START
 from .shard import DatabaseShard
 
@@ -71,8 +76,20 @@ class DatabaseChannelLayer(ChannelLayer):
             max_message_size=max_message_size,
             symmetric_encryption_keys=symmetric_encryption_keys,
         )
+        connection_created.connect(self._make_way)  # which keeps a weak reference
+
+    def _make_way(self, connection: BaseDatabaseWrapper, **_: object) -> None:
+        """Close, and begin anew, where Django's test runner rearranges databases.
+
+        It can't copy or drop one while anybody is connected; and the alias becomes another.
+        """
+        moved = connection.alias == self.alias and self._database != database_of(self.alias)
+        # In a running loop, where Django connects to nothing, this could not be awaited.
+        if (moved or rearranges(connection, self.alias)) and events._get_running_loop() is None:
+            self.store.run(self.close())
 
     def _make_store(self, node: str) -> Engine:
+        self._database = database_of(self.alias)
         pace = self._pace
         link_options = LinkOptions(
             node=node,

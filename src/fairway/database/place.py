@@ -17,6 +17,7 @@ from typing import Any
 from zlib import crc32
 
 from django.db import connections
+from django.db.backends.base.base import NO_DB_ALIAS, BaseDatabaseWrapper
 
 from .features import Features
 
@@ -49,6 +50,21 @@ def _file_of_process(name: str) -> Path:
     path = Path(tempfile.gettempdir()) / f"fairway-{os.getpid()}-{crc32(name.encode()):x}.sqlite3"
     atexit.register(_remove, path)
     return path
+
+
+def database_of(alias: str) -> object:
+    """Which database an alias means now."""
+    return connections.settings[alias]["NAME"]
+
+
+def rearranges(connection: BaseDatabaseWrapper, alias: str) -> bool:
+    """Whether Django makes this connection to make, copy or drop databases on an alias's server.
+
+    For nothing else it connects to a server without naming one of them.
+    """
+    ours, theirs = connections.settings[alias], connection.settings_dict
+    same = all(ours[key] == theirs[key] for key in ("ENGINE", "HOST", "PORT"))
+    return same and connection.alias == NO_DB_ALIAS
 
 
 class OpenFile:
