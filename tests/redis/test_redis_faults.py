@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
 from benchmarks.ledger import Ledger, by_channel
 from benchmarks.redis_server import RedisServer
 from benchmarks.traffic import Traffic
@@ -197,6 +198,33 @@ async def test_what_came_before_the_inbox_is_read_again_where_time_went_back(
     for n in (11, 12, 13):
         assert await asyncio.wait_for(layer.receive(channel), 10) == {"n": n}
     assert await layer.receive_many([channel], timeout=0.3) == (None, None)
+
+
+async def test_what_was_read_comes_back_after_a_crash(
+    make_layer: MakeLayer, own_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that lost its last second has what was read in it: more than we remember."""
+    monkeypatch.setattr("fairway.redis.delivered._REMEMBERED", 3)
+    layer, other = make_layer(own_server), make_layer(own_server)
+    channel = await layer.new_channel()
+    inbox, admin = f"{{asgi}}:i:{layer.node}", own_server.admin
+    now = admin.time()[0] * 1000
+    entries = [
+        ("XADD", inbox, now + 3_600_000 + n, channel, layer._codec.encode({"n": n}))
+        for n in range(20)
+    ]
+    for n, entry in enumerate(entries):
+        admin.execute_command(*entry)
+        assert await asyncio.wait_for(layer.receive(channel), 10) == {"n": n}
+    await until(lambda: admin.xlen(inbox) == 0, "not trimmed")
+    crashed = admin.pipeline()
+    crashed.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+    crashed.execute_command("XSETID", inbox, now)
+    for entry in entries:
+        crashed.execute_command(*entry)
+    crashed.execute()
+    await other.send(channel, {"n": 20})
+    assert await asyncio.wait_for(layer.receive(channel), 10) == {"n": 20}
 
 
 async def test_a_read_that_the_server_does_not_know_to_be_dead(

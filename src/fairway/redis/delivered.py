@@ -19,6 +19,11 @@ class Delivered:
         self._latest: dict[bytes, int] = {}
         self._before: dict[bytes, int] = {}
 
+    @property
+    def forgotten(self) -> bytes:
+        """The id up to which entries may have been delivered and are not remembered."""
+        return next(iter(self._before), b"0-0")
+
     def is_new(self, entry_id: bytes, fields: Sequence[bytes]) -> bool:
         """Whether this entry is seen for the first time; from now on it is known."""
         # The first value stands for all of them.

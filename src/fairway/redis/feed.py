@@ -64,10 +64,11 @@ class RedisFeed:
 
     async def _catch_up(self, last: bytes) -> None:
         """Deliver what is there; ``last`` is where the stream ended when this feed began."""
-        after = b"-"
+        after, forgotten = b"-", _key(self._delivered.forgotten)
         while True:
             entries = await self._connection.ask("XRANGE", self._inbox, after, "+", "COUNT", _COUNT)
-            self._deliver(entries)
+            # A server that crashed may have again what was read and dropped before.
+            self._deliver([entry for entry in entries if _key(entry[0]) > forgotten])
             if entries:
                 last = max(last, entries[-1][0], key=_key)
             if len(entries) < _COUNT:
