@@ -1,6 +1,7 @@
 """CHANNEL_LAYERS: one object for each alias, here and in Channels."""
 
 import pytest
+from benchmarks.redis_server import RedisServer
 from django_support import WITHOUT, run
 
 with_and_without_channels = pytest.mark.parametrize("start", ["", WITHOUT], ids=["channels", "no"])
@@ -84,6 +85,49 @@ def test_test_config() -> None:
         assert test().capacity == 2 and test() is not test()
         assert get_channel_layer() is before
         """)
+
+
+def test_test_config_in_async_code() -> None:
+    run("""
+        import asyncio
+        from fairway.django import get_channel_layer, layers_for_tests
+        set_up(CHANNEL_LAYERS={
+            "default": {**MEMORY, "TEST_CONFIG": {"capacity": 2}}})
+        before = get_channel_layer()
+
+        @layers_for_tests()
+        async def test():
+            await asyncio.sleep(0)
+            return get_channel_layer()
+
+        async def main():
+            assert (await test()).capacity == 2
+            async with layers_for_tests():
+                assert get_channel_layer().capacity == 2
+            assert get_channel_layer() is before
+            check_refused(layers_for_tests().__enter__, "async with")
+
+        asyncio.run(main())
+        assert get_channel_layer() is before
+        """)
+
+
+def test_layers_of_tests_are_closed() -> None:
+    """So that no test finds members of the one before in its groups."""
+    with RedisServer() as server:
+        run(f"""
+            set_up(CHANNEL_LAYERS={{
+                "default": {{**REDIS, "TEST_CONFIG": {{"hosts": [{server.url!r}]}}}}}})
+            from fairway.django import get_channel_layer, layers_for_tests
+            for n in range(3):
+                with layers_for_tests():
+                    layer = get_channel_layer().blocking
+                    channel = layer.new_channel()
+                    layer.group_add("room", channel)
+                    assert layer.group_channels("room") == [channel]
+                    layer.group_send("room", {{"n": n}})
+                    assert layer.receive(channel, 30) == {{"n": n}}
+            """)
 
 
 def test_a_layer_can_be_set() -> None:

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
@@ -109,20 +108,3 @@ def routing_of(alias: str = DEFAULT, override: str | None = None) -> Any:
     the setting ``CHANNEL_ROUTING``, for projects with Channels. None where all are missing.
     """
     return override or entry_of(alias).get("ROUTING") or getattr(settings, "CHANNEL_ROUTING", None)
-
-
-@contextmanager
-def layers_for_tests() -> Iterator[None]:
-    """Within it, each alias that has a ``TEST_CONFIG`` means a new layer made from that.
-
-    A context manager, and a decorator of tests.
-    """
-    aliases = [alias for alias in channel_layers if "TEST_CONFIG" in entry_of(alias)]
-    before = {
-        alias: channel_layers.set(alias, make_layer(alias, "TEST_CONFIG")) for alias in aliases
-    }
-    try:
-        yield
-    finally:
-        for alias, layer in before.items():
-            channel_layers.set(alias, layer)
