@@ -222,3 +222,17 @@ async def test_a_connection_has_its_name(make_layer: MakeLayer, own_server: Redi
     layer = make_layer({"address": own_server.url, "client_name": "site"})
     await round_trip(layer, {})
     assert {client["name"] for client in own_server.connections()} == {"site"}
+
+
+async def test_the_documented_capacities(make_layer: MakeLayer, server: RedisServer) -> None:
+    """Its example, which names channels without the part that is the process's own."""
+    capacities = {
+        "http.request": 200,
+        "http.response!*": 10,
+        re.compile(r"^websocket.send\!.+"): 20,
+    }
+    layer = make_layer(server, channel_capacity=capacities)
+    assert layer.get_capacity("http.request") == 200
+    assert layer.get_capacity(await layer.new_channel("http.response")) == 10
+    assert layer.get_capacity(await layer.new_channel("websocket.send")) == 20
+    assert layer.get_capacity(await layer.new_channel()) == 100
