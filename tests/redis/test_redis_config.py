@@ -234,7 +234,10 @@ async def test_a_blip_of_one_shard(
 
 
 async def test_a_blip_as_a_message(make_layer: MakeLayer, lasting_server: RedisServer) -> None:
-    layer = make_layer(lasting_server, on_disconnect="redis.off", on_reconnect="redis.on")
+    # Patient, since a machine that is busy may take seconds to connect.
+    layer = make_layer(
+        lasting_server, on_disconnect="redis.off", on_reconnect="redis.on", patience=60
+    )
     members = [await layer.new_channel() for _ in range(2)]
     waiting = await layer.new_channel()
     for channel in members:
