@@ -27,11 +27,15 @@ class MessageTooLarge(FairwayError, ValueError):
     """A message's encoded size exceeds the layer's ``max_message_size`` (bytes)."""
 
 
-class InvalidName(FairwayError, TypeError):
+class _BadInput(FairwayError, TypeError, AssertionError):
+    """Channels' layers and channels_redis raise now the one, now the other for bad input."""
+
+
+class InvalidName(_BadInput):
     """A channel or group name breaks the rules of :mod:`fairway.names`."""
 
 
-class InvalidMessage(FairwayError, TypeError):
+class InvalidMessage(_BadInput):
     """A message is not a dict of the types that travel; the text names the path."""
 
 

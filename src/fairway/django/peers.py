@@ -88,8 +88,8 @@ _MESSAGES = Change(
 )
 _ERRORS = Change(
     "same",
-    "channels.exceptions.ChannelFull and TypeError catch what they caught; names may be as long, "
-    "and have the same letters",
+    "channels.exceptions.ChannelFull, TypeError and AssertionError catch what they caught; names "
+    "may be as long, and have the same letters",
 )
 _APART = Change(
     "different",
