@@ -3,7 +3,10 @@
 import json
 import urllib.request
 from functools import partial
+from importlib.metadata import version
+from unittest import skipUnless
 
+import django
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 from channels.testing import ChannelsLiveServerTestCase, WebsocketCommunicator
@@ -53,6 +56,11 @@ class Committed(TransactionTestCase):
         await two_talk("committed")
 
 
+# Django 5.2 calls the class, where a Channels before 4.3 has a method of the instance.
+LIVE_WORKS = version("channels") >= "4.3" or django.VERSION < (5, 2)
+
+
+@skipUnless(LIVE_WORKS, "this Channels' live server is for a Django before 5.2")
 class Live(ChannelsLiveServerTestCase):
     # Daphne drops a socket that isn't open after five seconds.
     ProtocolServerProcess = partial(DaphneProcess, kwargs={"websocket_handshake_timeout": PATIENCE})
