@@ -35,6 +35,22 @@ async def test_postgresql_is_asked_nothing_between_heartbeats(
         before, now = now, await asyncio.to_thread(postgresql.ask, LAST_QUERY)
 
 
+@pytest.mark.parametrize(
+    "call",
+    [("overdue_nodes", 0), ("overdue_channels", 0), ("figures",), ("totals",), ("pending",)],
+    ids=lambda call: call[0],
+)
+def test_postgresql_compiles_no_statement(
+    postgresql: PostgreSQLServer, call: tuple[str, ...]
+) -> None:
+    """As it would with every heartbeat what has no index, for a fifth of a second each."""
+    connection = Connection("postgresql", "asgi")
+    text, values = connection.statements.render(call)
+    plan = connection._one(f"EXPLAIN ANALYZE {text}", values)
+    connection.close()
+    assert not [line for (line,) in plan if "JIT" in line], plan
+
+
 async def test_mariadb_is_asked_forty_times_a_second_at_the_most(
     mariadb: MariaDBServer, make_layer: MakeLayer
 ) -> None:

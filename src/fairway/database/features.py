@@ -158,6 +158,8 @@ _POSTGRESQL = PostgreSQL(
         # Plans are made once, when the tables may be empty; they won't stay so.
         "SET plan_cache_mode = force_generic_plan",
         "SET enable_seqscan = off",
+        # Which makes those that have no index look so dear that they would be compiled each time.
+        "SET jit = off",
     ],
     together=True,
     notifies=True,
