@@ -147,7 +147,7 @@ class DatabaseFeed:
         delivered = self._reader.cursor[1]
         if delivered > self._dropped:
             own = self._options.node
-            self._transactions.connection.run(("drop_read", own, delivered))
+            self._transactions.connection.run(("drop_read", own, self._dropped, delivered))
             self._dropped = delivered
 
     def _fetch(self) -> bool:
@@ -156,8 +156,9 @@ class DatabaseFeed:
         calls: list[Call] = [("begin",)]
         delivered = self._reader.cursor[1]
         if delivered - self._dropped >= _KEPT:
-            calls.append(("drop_read", own, delivered))
-            self._dropped = delivered
+            calls.append(("drop_read", own, self._dropped, delivered))
+        else:
+            delivered = self._dropped
         if self._transactions.connection.features.together:
             calls.append(("mark_reading", own))
         else:
@@ -169,6 +170,7 @@ class DatabaseFeed:
         except Conflict:
             self._handed.add(handed)
             raise
+        self._dropped = delivered
         self._meet(state)
         if not rows:
             return False

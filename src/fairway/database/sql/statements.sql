@@ -171,7 +171,8 @@ SELECT id, sent, body FROM {inbox} WHERE node = %s AND id > %s ORDER BY id;
 SELECT id, sent, body FROM {inbox} WHERE node = %s AND id > %s ORDER BY id LIMIT %s;
 
 -- drop_read
-DELETE FROM {inbox} WHERE node = %s AND id <= %s;
+-- From the last one that was dropped: below it the index may still be full of dead rows.
+DELETE FROM {inbox} WHERE node = %s AND id > %s AND id <= %s;
 
 -- mark_read
 UPDATE {nodes} SET read_id = last_id WHERE id = %s;
