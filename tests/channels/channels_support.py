@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ HERE = Path(__file__).parent
 PROJECT = HERE / "project"
 PATIENCE = 60.0  # seconds; a busy machine may take its time
 
+#: Channels' version, as far as it makes a difference.
+CHANNELS = tuple(map(int, version("channels").split(".")[:2]))
 BACKENDS = ["memory", "redis", "sqlite", "postgresql", "mariadb"]
 
 
