@@ -105,15 +105,28 @@ local function expire_queue(queue, stats, cutoff)
   return gone
 end
 
--- Deal queued messages to the nodes that want some, those with most credit first.
+-- One of the nodes that want messages of a channel, and its credit; how many there are. By
+-- chance, so that one that could take all doesn't: others may have more time for each. Where
+-- there are more than a call can name, those with most credit.
+local function next_node(want)
+  local waiting = redis.call('ZCARD', want)
+  local found = {}
+  if waiting > 64 then
+    found = redis.call('ZREVRANGE', want, 0, 0, 'WITHSCORES')
+  elseif waiting > 0 then
+    found = redis.call('ZRANDMEMBER', want, 1, 'WITHSCORES')
+  end
+  return found[1], tonumber(found[2]), waiting
+end
+
+-- Deal queued messages to the nodes that want some.
 -- inboxes: node -> its inbox and counts keys, as far as the caller knows them.
 -- Returns the nodes that want messages and that the caller did not name.
 local function deal(keys, channel, inboxes, now)
   local missing = {}
   local left = redis.call('LLEN', keys.queue)
   while left > 0 do
-    local top = redis.call('ZREVRANGE', keys.want, 0, 0, 'WITHSCORES')
-    local node, credit = top[1], tonumber(top[2])
+    local node, credit, waiting = next_node(keys.want)
     if not node then break end
     if not lives(keys.nodes, node, now) then
       redis.call('ZREM', keys.want, node)
@@ -121,7 +134,6 @@ local function deal(keys, channel, inboxes, now)
       missing = redis.call('ZREVRANGE', keys.want, 0, 63)
       break
     else
-      local waiting = redis.call('ZCARD', keys.want)
       local n = math.min(credit, math.ceil(left / waiting), 1000)
       local values = redis.call('LPOP', keys.queue, n)
       local fields = {}
