@@ -271,3 +271,20 @@ def test_jobs_that_a_stopped_worker_took_ahead_go_back_in_order(
     left = [layer.blocking.receive("jobs", PATIENCE)["n"] for _ in range(29)]
     assert left == list(range(61, 90))
     asyncio.run(layer.close())
+
+
+# -- the page -------------------------------------------------------------------------------
+
+PAGE = Path(__file__).parent.parent.parent / "docs" / "django-commands.md"
+DJANGOS = {
+    "--help", "--version", "--verbosity", "--settings", "--pythonpath", "--traceback",
+    "--no-color", "--force-color", "--skip-checks",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("command", ["runinterface", "runworker"])
+def test_the_page_has_every_option(command: str, tmp_path: Path) -> None:
+    tell(databases=sqlite(tmp_path / "db"), layers=MEMORY)
+    options = set(re.findall(r"--[a-z-]+", finished(command, "--help").stdout)) - DJANGOS
+    table = PAGE.read_text().partition(f"| `{command}` |")[2].partition("\n\n")[0]
+    assert options == set(re.findall(r"`(--[a-z-]+)`", table))

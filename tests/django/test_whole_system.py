@@ -122,18 +122,15 @@ def test_requests_go_on_when_a_worker_is_killed(
         assert [client.recv(PATIENCE) for client in sockets[1:]] == ["ahoy"] * 2
 
         with Load(site) as load, HeldRequest(site, tmp_path / "go") as held:
-            until(
-                lambda: set(load.pids) == set(workers),
-                lambda: f"both of {[*workers]} answer: {load}",
-            )
+            until(lambda: sum(load.pids.values()) > 50, lambda: f"they answer: {load}")
             victim = workers.pop(held.pid)
             victim.process.kill()
             late = worker_of(stack)
             workers[late.process.pid] = late
             before = load.pids.copy()
             until(
-                lambda: all(load.pids[pid] > before[pid] + 20 for pid in workers),
-                lambda: f"both of {[*workers]} go on: {load}",
+                lambda: sum((load.pids - before)[pid] for pid in workers) > 50,
+                lambda: f"those of {[*workers]} go on: {load}",
             )
             assert held.response().status_code == 502
         # One request of each client was under way: those that the dead worker had are lost.
