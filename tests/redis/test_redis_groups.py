@@ -1,11 +1,51 @@
 """Groups: what must not be lost by the order in which things happen."""
 
 import asyncio
+import threading
+from collections.abc import Iterator
 
+import pytest
 from benchmarks.redis_server import RedisServer
 from redis_support import MakeLayer, until
 
 LIMIT = 10
+
+
+@pytest.fixture
+def other_loop() -> Iterator[asyncio.AbstractEventLoop]:
+    """A loop in a thread of its own, which outlives the layers' calls."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    yield loop
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    loop.close()
+
+
+def test_what_was_sent_before_a_channel_left_or_a_flush_ended_is_not_mixed_up(
+    make_layer: MakeLayer, server: RedisServer, other_loop: asyncio.AbstractEventLoop
+) -> None:
+    """One thread calls, and another reads the inbox, so that either may come first."""
+    layer, other = make_layer(server), make_layer(server)
+
+    async def read_here() -> None:
+        for _ in range(3):  # by the second this loop has shown that it stays
+            await layer.receive_many([f"quiet.{layer.node}!1"], timeout=0.7)
+
+    asyncio.run_coroutine_threadsafe(read_here(), other_loop).result()
+    channel = layer.blocking.new_channel()
+    for n in range(150):
+        layer.blocking.group_add("chat", channel)
+        other.blocking.group_send("chat", {"n": n})
+        layer.blocking.group_discard("chat", channel)
+        assert layer.blocking.receive(channel, timeout=LIMIT) == {"n": n}
+    for n in range(150):
+        layer.blocking.flush()
+        layer.blocking.group_add("chat", channel)
+        other.blocking.group_send("chat", {"n": n})
+        assert layer.blocking.receive(channel, timeout=LIMIT) == {"n": n}
 
 
 async def test_the_last_leaves_while_the_next_joins(

@@ -37,6 +37,10 @@ class Memberships:
         members[address.name] = (until, address)
         return len(members) == 1
 
+    def find(self, group: str, channel: str) -> tuple[float, Address] | None:
+        """A membership; each time it is added or renewed it is another object."""
+        return self._groups.get(group, {}).get(channel)
+
     def discard(self, group: str, channel: str) -> bool:
         """Remove quietly; True if that was the group's last channel."""
         members = self._groups.get(group)

@@ -65,8 +65,8 @@ class EngineOptions:
     renewal: float = 21600.0
     #: How long a loop must have lived to get connections of its own.
     settling: float = 1.0
-    #: Whether leaving a group first waits for the messages that were sent to it before: for
-    #: stores that deliver so much later than they accept that a caller would miss them.
+    #: Whether leaving a group first waits for the messages that were sent to it before, which
+    #: another thread, or a store that delivers later than it accepts, may have yet to deliver.
     catch_up: bool = False
     on_disconnect: Callable[[str], None] = _ignore_shard
     on_reconnect: Callable[[str], None] = _ignore_shard
@@ -277,9 +277,12 @@ class Engine:
     async def group_discard(self, group: str, address: Address) -> None:
         last, turn = False, 0
         if address.node == self.node.id:
+            left = self.memberships.find(group, address.name)
             if self.options.catch_up and self.node.started:
                 await self.node.catch_up(self.ring.shard_of(group))
             with self.mailbox.lock:
+                if left is not None and self.memberships.find(group, address.name) is not left:
+                    return  # it joined again meanwhile
                 last = self.memberships.discard(group, address.name)
                 turn = self.memberships.turn
         await self._call(
@@ -311,6 +314,10 @@ class Engine:
         for shard in self.shards:
             await self.ask(shard, "flush")
         self.node.flushed()
+        if self.options.catch_up and self.node.started:
+            # What is told to this node too must not end what begins from now on.
+            for shard in self.shards:
+                await self.node.catch_up(shard)
 
     async def close(self) -> None:
         self.mailbox.dismiss(LayerClosed("the layer was closed"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
-from ..core.envelope import FLUSH, stamped
+from ..core.envelope import ECHO, FLUSH, stamped
 from ..engine.figures import ShardFigures
 from ..names import Address
 from .connection import RedisConnection
@@ -35,6 +35,7 @@ class RedisQueries:
             "undealt": self.undealt,
             "bury": self.bury,
             "deal": self.deal,
+            "echo": self.echo,
             "resync": self.resync,
             "leave_store": self.leave_store,
             "group_channels": self.group_channels,
@@ -119,6 +120,12 @@ class RedisQueries:
             [channel, self._options.expiry_ms, self._options.lease_ms, 0, 0, len(nodes), *nodes],
         ):
             nodes = _texts(missing)
+
+    async def echo(self, token: str) -> None:
+        """Write a token into this node's inbox, behind all that is there."""
+        inbox = self._keys.inbox(self._options.node)
+        await self._connection.ask("XADD", inbox, "*", f"{ECHO}{token}", "")
+        await self._connection.ask("PEXPIRE", inbox, _FIGURES_KEPT_MS)  # nobody may read it ever
 
     async def resync(self, cursor: bytes, unread: Mapping[str, int]) -> None:
         """Say what waits in this node, after acknowledgements may have been lost."""
