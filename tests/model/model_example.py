@@ -48,6 +48,8 @@ class Example(RuleBasedStateMachine):
         #: Memberships that another node than the channel's own made; and those of before a flush.
         self.told: set[tuple[str, str]] = set()
         self.stale: set[tuple[str, str]] = set()
+        #: Nodes to which another one may have yet to tell that a membership ended.
+        self.to_hear: set[str] = set()
         self.killed_at = -math.inf
         self.story: list[str] = []
         self.numbers = iter(range(1, 1 << 30))

@@ -215,6 +215,8 @@ class LayerMachine(Example):
             self.ledger.join(group, name, span)
             if "!" in name and name not in chosen.channels:
                 self.told.add((group, name))
+            elif chosen.id in self.to_hear:
+                self.ledger.doubt([name])
 
     @rule(node=which, group=st.sampled_from(GROUPS), channel=which, face=faces)
     def group_discard(self, node: int, group: str, channel: int, face: str) -> None:
@@ -222,6 +224,7 @@ class LayerMachine(Example):
         with self.step(f"group_discard {name} from {group} by {chosen.id}, {face}"):
             chosen.call(face, "group_discard", group, name)
             self.ledger.leave(group, name)
+            self._has_to_tell(chosen, [node for node in self.nodes if name in node.channels])
 
     @rule(node=which, group=st.sampled_from(GROUPS), face=faces)
     def group_send(self, node: int, group: str, face: str) -> None:
@@ -250,6 +253,14 @@ class LayerMachine(Example):
                 self.group_discard(node, group, channel, face)
             else:
                 self.group_send(node, group, face)
+
+    def _has_to_tell(
+        self, teller: LocalNode | RemoteNode, told: Sequence[LocalNode | RemoteNode]
+    ) -> None:
+        """A node hears a little later what another one did to its memberships, and can't tell
+        then whether what itself did meanwhile came before or after."""
+        if self.backend.has_children:
+            self.to_hear |= {node.id for node in told if node is not teller}
 
     def _group_room(self, name: str) -> Fate:
         if not any(name in node.channels for node in self.nodes) and "!" in name:
@@ -344,6 +355,7 @@ class LayerMachine(Example):
             self.ledger.demote(list(self.ledger.copies.values()), Fate.FREE)
             self.ledger.groups.clear()
             self.was_flushed = True
+            self._has_to_tell(chosen, self.nodes)
             # Its node may have been about to confirm to the store what another node added.
             self.stale |= self.told
 
