@@ -124,6 +124,8 @@ class Case:
     prepare: Callable[[Stage], None] = lambda stage: None
     fixed: bool = False
     ours_only: bool = False
+    #: Layers that can't do this.
+    without: tuple[str, ...] = ()
     rounds: int | None = None
     servers: int = 1
     #: Whether no two layers may share a server, since they all work at once.
@@ -132,3 +134,7 @@ class Case:
     changes: Mapping[str, object] = field(default_factory=dict)
     #: Where a family asks how a cost grows with something: how much there is of it here.
     at: float | None = None
+
+    def takes(self, subject: Subject) -> bool:
+        """Whether a subject of the family goes through this case."""
+        return subject.name not in self.without and (subject.ours or not self.ours_only)

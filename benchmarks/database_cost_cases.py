@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from . import database_procedures, procedures
 from .case import Case, Figures, Metric, Stage
+from .database_cases import LOSES_MEMBERS
 from .database_use import Use, use_of
 from .process_cases import IN_FLIGHT, PAUSE, fan_out, join, messages, warm_specific, warm_up
 from .servers import DATABASES
@@ -97,7 +98,7 @@ def _cost_cases(store: str) -> list[Case]:
         return Case(
             f"{store}-cost.{name}", f"{store}-cost", _costs(store, name, what, unit),
             _costed(store, name, work), prepare=_counting(store, prepare), count=count,
-            quick=100, fixed=fixed,
+            quick=100, fixed=fixed, without=LOSES_MEMBERS if "fan-out" in name else (),
         )  # fmt: skip
 
     single = "process-specific, one at a time"

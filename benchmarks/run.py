@@ -65,7 +65,7 @@ def _run_case(
     with ExitStack() as stack:
         runners = []
         for subject in subjects:
-            if subject.ours or not case.ours_only:
+            if case.takes(subject):
                 first = len(runners) * case.servers if case.apart else 0
                 of_subject = servers[first : first + case.servers]
                 changes = case.changes if subject.ours else {}
