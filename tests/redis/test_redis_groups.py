@@ -190,3 +190,15 @@ async def test_a_member_beside_the_first_is_one_once_it_is_told(
     for channel in (first, second):
         assert await asyncio.wait_for(layer.receive(channel), LIMIT) == {"n": 1}
     await adding[0]
+
+
+async def test_drops_of_a_process_that_only_sends_are_counted_for_all(
+    make_layer: MakeLayer, server: RedisServer
+) -> None:
+    sender, other = make_layer(server, capacity=1), make_layer(server, capacity=1)
+    await sender.group_add("chat", "work")
+    for n in range(3):
+        await sender.group_send("chat", {"n": n})
+    end = asyncio.get_running_loop().time() + LIMIT
+    while (await other.global_statistics())["drops"]["over_capacity"] != 2:
+        assert asyncio.get_running_loop().time() < end, "drops were not counted"

@@ -182,6 +182,7 @@ class Engine:
     ) -> None:
         if isinstance(error, ChannelFull):
             self.drops.record(OVER_CAPACITY, channel, 1)
+            self.node.start()  # who only sends has no heartbeat, which tells the store of drops
             error = None
         done(None, error)
 

@@ -93,7 +93,7 @@ class Node:
 
     def start(self) -> None:
         """Begin to live, if it doesn't yet. From any thread."""
-        if self._started:
+        if self._started or self._closed:
             return
         with self._lock:
             first, self._started = not self._started, True
