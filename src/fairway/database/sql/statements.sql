@@ -8,9 +8,6 @@
 -- commit
 COMMIT;
 
--- rollback
-ROLLBACK;
-
 -- now
 SELECT {now};
 
@@ -278,9 +275,6 @@ DELETE FROM {figures};
 
 -- empty_samples
 DELETE FROM {samples};
-
--- reset_nodes
-UPDATE {nodes} SET sent = 0, filled = 0, grouped = 0;
 
 -- notify
 SELECT pg_notify(%s, '');
