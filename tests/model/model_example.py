@@ -180,7 +180,7 @@ class Example(RuleBasedStateMachine):
     def _enter(self, name: str, message: Any, during: Span, alone: bool) -> None:
         copy = self.ledger.copies.get((message["n"], name))
         to = copy.group or name if copy else name
-        assert message == {"n": message["n"], "to": to}
+        assert message == {"n": message["n"], "to": to}, f"{name} received {message}, sent to {to}"
         in_order = alone and ("!" in name or self.backend.ordered)
         self.ledger.received(message["n"], name, during, in_order=in_order)
 

@@ -130,10 +130,13 @@ async def _within(seconds: float, call: Coroutine[Any, Any, None]) -> None:
     task.add_done_callback(lambda task: task.cancelled() or task.exception())  # it was heard of
     try:
         await asyncio.wait({task}, timeout=seconds)
-    finally:
-        if not task.done():
-            task.cancel()
-            await asyncio.wait({task})
+    except asyncio.CancelledError:
+        task.cancel()
+        await asyncio.wait({task})
+        raise
+    if not task.done():
+        task.cancel()
+        await asyncio.wait({task})
     if task.cancelled():
         raise asyncio.TimeoutError
     task.result()
