@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -41,9 +42,24 @@ def tell(**given: Any) -> None:
     os.environ["FAIRWAY_PROJECT"] = json.dumps(given)
 
 
-def manage(*arguments: str, cwd: Path = PROJECT) -> Running:
+class Managed(Running):
+    """A command, and the child of its reloader if it has one, which would outlive it."""
+
+    def pids(self) -> list[int]:
+        pid = self.process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children")
+        return [pid, *map(int, children.read_text().split())] if children.exists() else [pid]
+
+    def __exit__(self, *error: Any) -> None:
+        if self.process.poll() is None:
+            for pid in self.pids():
+                os.kill(pid, signal.SIGKILL)
+        super().__exit__(*error)
+
+
+def manage(*arguments: str, cwd: Path = PROJECT) -> Managed:
     """A command that goes on until it is stopped."""
-    return Running(*arguments, cwd=cwd, module="manage")
+    return Managed(*arguments, cwd=cwd, module="manage")
 
 
 def finished(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -18,6 +18,7 @@ from project_support import (
     PATIENCE,
     PROJECT,
     ROUTES,
+    Managed,
     browser,
     copied,
     finished,
@@ -49,10 +50,9 @@ def serving(running: Running) -> str:
     return re.search(r"http://\S+", line).group()
 
 
-def interrupt(running: Running) -> None:
+def interrupt(running: Managed) -> None:
     """A terminal's Ctrl-C reaches the reloader's child too."""
-    children = Path(f"/proc/{running.process.pid}/task/{running.process.pid}/children")
-    for pid in [running.process.pid, *map(int, children.read_text().split())]:
+    for pid in running.pids():
         os.kill(pid, signal.SIGINT)
 
 
