@@ -102,6 +102,13 @@ class Running:
         self.process.stdin.write("\n")
         self.process.stdin.flush()
 
+    def all_said(self) -> str:
+        """All that it ever said; waits for its end."""
+        self._reader.join(PATIENCE)
+        while (line := self._lines.get(timeout=PATIENCE)) is not None:
+            self.said.append(line)
+        return "".join(self.said)
+
     def send(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
 
