@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import secrets
 import threading
 import time
@@ -24,6 +23,7 @@ import click
 
 from fairway.redis import RedisChannelLayer
 
+from .complaints import complaints_of
 from .ledger import Ledger
 from .redis_server import RedisServer
 from .soak_faults import FAULTS, Fault, Scene
@@ -36,17 +36,6 @@ BACK_WITHIN = 6.0
 CALM = 3.0
 #: Seconds for what the end takes.
 PATIENCE = 30.0
-
-
-class Complaints(logging.Handler):
-    """Errors that nobody caught."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.ERROR)
-        self.heard: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.heard.append(self.format(record))
 
 
 class Soak:
@@ -148,9 +137,8 @@ def main(minutes: float, seed: int | None) -> None:
     """Run the soak and print what came of it."""
     seed = secrets.randbits(32) if seed is None else seed
     click.echo(f"seed {seed}, {minutes:g} minutes")
-    complaints = Complaints()
-    logging.getLogger().addHandler(complaints)
     with contextlib.ExitStack() as stack:
+        complaints = stack.enter_context(complaints_of([""]))
         servers = [stack.enter_context(RedisServer(persistent=True)) for _ in range(2)]
         soak = Soak(servers, Random(seed))
         try:

@@ -1,55 +1,19 @@
 """Real servers, layers that are closed, and an end that leaves nothing behind."""
 
 import asyncio
-import gc
-import logging
 import random
 import secrets
-import threading
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 from benchmarks.database_servers import MariaDBServer, PostgreSQLServer
-from database_support import FAST, MakeLayer, know, wait_for
+from database_support import FAST, MakeLayer, know
 
 from fairway.database import DatabaseChannelLayer
+from left_behind import complaints, no_thread_left
 
-
-class Complaints(logging.Handler):
-    """What must not be logged: lost task exceptions, and errors of ours."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.ERROR)
-        self.heard: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.heard.append(self.format(record))
-
-
-@pytest.fixture(autouse=True)
-def complaints() -> Iterator[list[str]]:
-    """Whatever asyncio or the layer logs as an error fails the test; clear it if expected."""
-    handler = Complaints()
-    loggers = [logging.getLogger(name) for name in ("asyncio", "fairway")]
-    for logger in loggers:
-        logger.addHandler(handler)
-    yield handler.heard
-    gc.collect()
-    for logger in loggers:
-        logger.removeHandler(handler)
-    assert handler.heard == []
-
-
-@pytest.fixture(autouse=True)
-def no_thread_left() -> Iterator[None]:
-    before = set(threading.enumerate())
-    yield
-    wait_for(lambda: not _ours() - before, f"threads are left: {_ours() - before}")
-
-
-def _ours() -> set[threading.Thread]:
-    return {thread for thread in threading.enumerate() if thread.name.startswith("fairway")}
+__all__ = ["complaints", "no_thread_left"]  # fixtures for all tests here
 
 
 @pytest.fixture(scope="session")

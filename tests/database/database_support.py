@@ -1,9 +1,7 @@
 """What the tests of the database layer share."""
 
-import asyncio
 import json
 import os
-import time
 from collections.abc import Callable
 
 from django.db import connections
@@ -12,6 +10,7 @@ from fairway.database import DatabaseChannelLayer
 from fairway.database.connection import Connection
 from fairway.database.faults import Conflict
 from fairway.database.statements import table_names
+from waiting import until, wait_for
 
 os.environ["DJANGO_SETTINGS_MODULE"] = "benchmarks.django_settings"
 
@@ -20,21 +19,7 @@ FAST = {"heartbeat": 0.3, "lease": 3.0}
 
 MakeLayer = Callable[..., DatabaseChannelLayer]
 
-
-def wait_for(condition: Callable[[], object], else_: str, patience: float = 20) -> None:
-    """Return when ``condition()`` holds; fail with ``else_`` if it doesn't in time."""
-    deadline = time.monotonic() + patience
-    while not condition():
-        assert time.monotonic() < deadline, else_
-        time.sleep(0.01)
-
-
-async def until(condition: Callable[[], object], else_: str, patience: float = 20) -> None:
-    """:func:`wait_for` in a coroutine."""
-    deadline = time.monotonic() + patience
-    while not condition():
-        assert time.monotonic() < deadline, else_
-        await asyncio.sleep(0.01)
+__all__ = ["FAST", "MakeLayer", "know", "until", "wait_for", "wipe"]
 
 
 def know(alias: str, settings: dict[str, object]) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from benchmarks.complaints import Complaints
 from hypothesis import reject
 from hypothesis.stateful import RuleBasedStateMachine
 from model_backends import Backend
@@ -17,17 +18,6 @@ from model_nodes import PATIENCE, LocalNode, Loops, RemoteNode, Waiter, send_and
 
 NORMAL = ("work", "small")
 CAPACITY = {"capacity": 3, "channel_capacity": {"small": 1, "vip!*": 2}}
-
-
-class Complaints(logging.Handler):
-    """What must not be logged: lost task exceptions, and errors of ours."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.ERROR)
-        self.heard: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.heard.append(self.format(record))
 
 
 class Example(RuleBasedStateMachine):

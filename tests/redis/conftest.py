@@ -1,12 +1,8 @@
 """Real servers, layers that are closed, and an end that leaves nothing behind."""
 
 import asyncio
-import gc
-import logging
 import random
 import secrets
-import threading
-import time
 from collections.abc import Generator, Iterator
 from typing import Any
 
@@ -15,45 +11,9 @@ from benchmarks.redis_server import RedisServer, servers
 from redis_support import FAST, MakeLayer, wait_for
 
 from fairway.redis import RedisChannelLayer
+from left_behind import complaints, no_thread_left
 
-
-class Complaints(logging.Handler):
-    """What must not be logged: lost task exceptions, and errors of ours."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.ERROR)
-        self.heard: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.heard.append(self.format(record))
-
-
-@pytest.fixture(autouse=True)
-def complaints() -> Iterator[list[str]]:
-    """Whatever asyncio or the layer logs as an error fails the test; clear it if expected."""
-    handler = Complaints()
-    loggers = [logging.getLogger(name) for name in ("asyncio", "fairway", "redis")]
-    for logger in loggers:
-        logger.addHandler(handler)
-    yield handler.heard
-    gc.collect()
-    for logger in loggers:
-        logger.removeHandler(handler)
-    assert handler.heard == []
-
-
-@pytest.fixture(autouse=True)
-def no_thread_left() -> Iterator[None]:
-    before = set(threading.enumerate())
-    yield
-    deadline = time.monotonic() + 10
-    while (left := _ours() - before) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert not left
-
-
-def _ours() -> set[threading.Thread]:
-    return {thread for thread in threading.enumerate() if thread.name.startswith("fairway")}
+__all__ = ["complaints", "no_thread_left"]  # fixtures for all tests here
 
 
 @pytest.fixture(scope="session")
