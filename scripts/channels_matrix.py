@@ -134,8 +134,8 @@ def library(name: str, version: str) -> Path:
 
 
 def pythons_of(folder: Path) -> set[int]:
-    """The minor versions of Python that a library says it supports."""
-    (metadata,) = folder.glob("*.dist-info/METADATA")
+    """The minor versions of Python that the Django in a folder says it supports."""
+    (metadata,) = folder.glob("[Dd]jango-*.dist-info/METADATA")  # beside what it depends on
     said = HeaderParser().parsestr(metadata.read_text()).get_all("Classifier", [])
     versions = [classifier.rpartition(":: 3.")[2] for classifier in said if ":: 3." in classifier]
     return {int(minor) for minor in versions}

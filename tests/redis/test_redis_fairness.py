@@ -1,46 +1,11 @@
-"""Readers of one normal channel share it, also when one alone could read all of it."""
-
-import asyncio
-from collections import Counter
+"""Readers of one normal channel share it."""
 
 from benchmarks.redis_server import RedisServer
 from redis_support import MakeLayer
-
-SENT = 100
-#: A store that is slow lets the late one have its share later.
-ROUNDS = 20
+from sharing import require_sharing
 
 
 async def test_readers_that_wait_share_what_comes_one_by_one(
     server: RedisServer, make_layer: MakeLayer
 ) -> None:
-    """One has read a lot before and may take much ahead; the other comes later."""
-    early, late, sender = make_layer(server), make_layer(server), make_layer(server)
-    got: Counter[str] = Counter()
-    came = asyncio.Event()
-
-    async def read(name: str, layer: object) -> None:
-        while True:
-            await layer.receive("jobs")  # type: ignore[attr-defined]
-            got[name] += 1
-            came.set()
-
-    async def send() -> None:
-        for n in range(SENT):
-            came.clear()
-            await sender.send("jobs", {"n": n})
-            await came.wait()
-
-    readers = [asyncio.ensure_future(read("early", early))]
-    await asyncio.gather(*[sender.send("jobs", {}) for _ in range(90)])
-    await send()
-    got.clear()
-    readers.append(asyncio.ensure_future(read("late", late)))
-    for _ in range(ROUNDS):
-        await send()
-        if got["late"] > SENT / 10:
-            break
-    for reader in readers:
-        reader.cancel()
-    await asyncio.wait(readers)
-    assert got["late"] > SENT / 10, got
+    await require_sharing(make_layer(server), make_layer(server), make_layer(server))

@@ -6,6 +6,7 @@ what changed: two round trips where the database takes several statements at onc
 
 from __future__ import annotations
 
+import random
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -112,10 +113,13 @@ class State:
         self.changed_wants.add((channel, node))
 
     def deal(self, channel: str) -> None:
-        """Give queued messages to the nodes that want some, those with most credit first."""
+        """Give queued messages to the nodes that want some, by chance.
+
+        One that could take all shall not: others may have more time for each.
+        """
         queue, wants = self.queues[channel], self.wants[channel]
         while wants and (left := queue.at_hand()):
-            id = max(wants, key=wants.__getitem__)
+            id = random.choice(list(wants))
             node = self.nodes.get(id)
             if node is None or not self.lives(node):
                 self.set_want(channel, id, 0)
