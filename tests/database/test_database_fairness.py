@@ -1,6 +1,7 @@
 """Readers of one normal channel share it, on every database."""
 
 from database_support import MakeLayer
+
 from sharing import require_sharing
 
 

@@ -2,6 +2,7 @@
 
 from benchmarks.redis_server import RedisServer
 from redis_support import MakeLayer
+
 from sharing import require_sharing
 
 
