@@ -10,7 +10,7 @@ from .errors import ConfigurationError
 NEEDED = (
     "send", "receive", "receive_many", "new_channel", "make_channel_name", "forget_channel",
     "group_add", "group_discard", "group_send", "group_channels", "blocking",
-    "expiry", "get_capacity",
+    "expiry", "get_capacity", "close",
 )  # fmt: skip
 
 
