@@ -127,7 +127,8 @@ def library(name: str, version: str) -> Path:
         pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install"]
         # Django 6 doesn't install on the Python of this script, yet runs on another one.
         options = ["--ignore-requires-python", "--upgrade", "--target", str(folder)]
-        alone = ["--no-deps"] if name == "channels" else []  # it would bring a Django
+        # What they need is in each environment, in the version that its Python takes.
+        alone = ["--no-deps"] if name in ("channels", "Django") else []
         say.run([*pip, *options, *alone, f"{name}=={version}.*"])
         stamp.touch()
     return folder
@@ -135,7 +136,7 @@ def library(name: str, version: str) -> Path:
 
 def pythons_of(folder: Path) -> set[int]:
     """The minor versions of Python that the Django in a folder says it supports."""
-    (metadata,) = folder.glob("[Dd]jango-*.dist-info/METADATA")  # beside what it depends on
+    (metadata,) = folder.glob("*.dist-info/METADATA")
     said = HeaderParser().parsestr(metadata.read_text()).get_all("Classifier", [])
     versions = [classifier.rpartition(":: 3.")[2] for classifier in said if ":: 3." in classifier]
     return {int(minor) for minor in versions}
