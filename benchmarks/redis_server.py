@@ -70,7 +70,9 @@ class RedisServer:
         return [
             self.program, "--port", str(self.port), "--bind", "127.0.0.1",
             "--dir", str(self.folder), "--save", "", "--logfile", "log",
-            "--appendonly", "yes" if self.persistent else "no", *self._options,
+            "--appendonly", "yes" if self.persistent else "no",
+            # Otherwise it may answer before it wrote, while the disk is busy.
+            "--appendfsync", "always", *self._options,
         ]  # fmt: skip
 
     def wait_until_ready(self) -> float:
