@@ -53,6 +53,12 @@ def words_of(command: str, port: int | None) -> list[str]:
     return [sys.executable if program == "python" else str(here / program), *rest]
 
 
+@pytest.fixture(autouse=True)
+def a_users_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the settings that other tests in this process have named."""
+    monkeypatch.delenv("DJANGO_SETTINGS_MODULE", raising=False)
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A copy of the example, migrated."""

@@ -6,7 +6,7 @@ import pytest
 
 from fairway.errors import ConfigurationError, InvalidMessage
 from fairway.memory import InMemoryChannelLayer
-from fairway.routing import Channel, Group, Message, Router, include, route
+from fairway.routing import Channel, Group, Message, Router, current, include, route
 
 
 def first(message: Any) -> None: ...
@@ -176,6 +176,7 @@ def test_names_compare_and_show() -> None:
     assert (str(one), repr(one)) == ("a", "Channel('a')")
 
 
-def test_without_a_layer() -> None:
+def test_without_a_layer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(current._default, "provider", None)  # another test may have set Django up
     with pytest.raises(ConfigurationError, match=r"no channel layer here.*pass layer="):
         Group("all")

@@ -17,6 +17,7 @@ from .faults import Broken, Conflict, Refused
 from .features import Features, features_of
 from .place import OpenFile, settings_for
 from .statements import Call, Statements
+from .stillness import stillness
 
 if TYPE_CHECKING:
     from .postgres import Wire
@@ -41,15 +42,22 @@ class Connection:
         self._wire: Wire | None = None
         #: Whether the session is ours alone: no pooler stands between.
         self.direct = True
+        #: How many calls into SQLite are under way, one within the other, and whether a
+        #: transaction is: no fork now.
+        self._depth, self._inside = 0, False
+        with self._still():
+            self._connect()
+            try:
+                self._prepare(prefix)
+            except BaseException:
+                self.close()
+                raise
+
+    def _connect(self) -> None:
         with self._errors():
             # Not `connect`, which asks questions that only the application has.
             parameters = self._wrapper.get_connection_params()
             self._raw = self._wrapper.connection = self._wrapper.get_new_connection(parameters)
-        try:
-            self._prepare(prefix)
-        except BaseException:
-            self.close()
-            raise
 
     def _prepare(self, prefix: str) -> None:
         with self._errors():
@@ -71,19 +79,19 @@ class Connection:
         if calls[0][0] == "begin":
             self._check_place()
         rendered = [self.statements.render(call) for call in calls]
-        with self._errors():
+        with self._still(), self._errors():
             if self._wire is not None:
                 return self._wire.run(rendered)
             return [self._one(text, values) for text, values in rendered]
 
     def execute(self, text: str) -> None:
         """A statement that has no name."""
-        with self._errors():
+        with self._still(), self._errors():
             self._one(text, [])
 
     def rollback(self) -> None:
         """End a transaction, if there is one, as if it had never been."""
-        with contextlib.suppress(Conflict, Broken, Refused), self._errors():
+        with contextlib.suppress(Conflict, Broken, Refused), self._still(), self._errors():
             if self._wire is not None:
                 self._wire.rollback()
             else:
@@ -91,7 +99,7 @@ class Connection:
 
     def close(self) -> None:
         """Drop the connection."""
-        with contextlib.suppress(self._wrapper.Database.Error):
+        with contextlib.suppress(self._wrapper.Database.Error), self._still():
             self._raw.close()
 
     def _one(self, text: str, values: Sequence[Any]) -> Any:
@@ -109,7 +117,7 @@ class Connection:
     def data_version(self) -> int:
         """A number that changes when another connection wrote to a SQLite file."""
         self._check_place()
-        with self._errors():
+        with self._still(), self._errors():
             version: int = self._raw.execute("PRAGMA data_version").fetchone()[0]
             return version
 
@@ -177,6 +185,30 @@ class Connection:
                 f"{self._title} is {title} {text}; the layer needs "
                 f"{'.'.join(map(str, oldest))} or later"
             )
+
+    @contextlib.contextmanager
+    def _still(self) -> Iterator[None]:
+        """No fork meanwhile, nor until the end of the transaction that is begun here."""
+        if self.features.vendor != "sqlite":
+            yield
+            return
+        if not self._depth and not self._inside:
+            stillness.enter()
+        self._depth += 1
+        try:
+            yield
+        finally:
+            self._depth -= 1
+            if not self._depth:
+                self._inside = self._in_transaction()
+                if not self._inside:
+                    stillness.leave()
+
+    def _in_transaction(self) -> bool:
+        try:
+            return bool(self._raw is not None and self._raw.in_transaction)
+        except self._wrapper.Database.ProgrammingError:  # it was closed
+            return False
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:

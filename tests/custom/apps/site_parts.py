@@ -46,6 +46,9 @@ class Stranger:
     async def group_channels(self, group: str) -> list[str]:
         return await self._layer.group_channels(group)
 
+    async def close(self) -> None:
+        await self._layer.close()
+
     def get_capacity(self, channel: str) -> int:
         return self._layer.get_capacity(channel)
 
