@@ -50,7 +50,7 @@ class Paces:
 #: Seconds of quiet up to which a step holds, and its pause. A look at SQLite costs
 #: microseconds, one at a server a round trip.
 CHEAP = ((0.5, 0.001), (5.0, 0.004), (float("inf"), 0.01))
-DEAR = ((0.5, 0.002), (5.0, 0.01), (float("inf"), 0.025))
+DEAR = ((0.5, 0.002), (5.0, 0.01), (float("inf"), 0.03))
 
 
 class Looking:
