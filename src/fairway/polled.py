@@ -12,7 +12,7 @@ import math
 import random
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
@@ -39,13 +39,14 @@ class PolledStore(ABC):
     ``channel_full_count`` are of this one. Times are seconds since 1970.
     """
 
-    def __init__(self, layer: ChannelLayer, node: str):
+    def __init__(self, layer: ChannelLayer, node: str, *, clock: Callable[[], float] = time.time):
         self.node = node
+        self._clock = clock
         self.drops = Drops(time.monotonic)
         self._expiry = layer.expiry
         self._group_expiry = FOR_EVER if layer.group_expiry is None else layer.group_expiry
         self._capacities = layer.capacities
-        self._meters = Meters(time.time())
+        self._meters = Meters(self._clock())
         self._dropped: list[tuple[str, str, int]] = []
         self._begun = self._closed = False
         #: The channels that held messages at the last look of anybody in this process.
@@ -136,7 +137,7 @@ class PolledStore(ABC):
 
     async def group_add(self, group: str, address: Address) -> None:
         with self._turn():
-            self.add_member(group, address.name, time.time() + self._group_expiry)
+            self.add_member(group, address.name, self._clock() + self._group_expiry)
 
     async def group_discard(self, group: str, address: Address) -> None:
         with self._turn():
@@ -184,7 +185,7 @@ class PolledStore(ABC):
             names = list(self.channels()) if address is None else [address.name]
             unread = [messages for name in names if (messages := self._unexpired(name))]
             groups = [group for group in list(self.groups()) if self._members(group, alive)]
-        meters, now, inbox = self._meters, time.time(), address.inbox if address else None
+        meters, now, inbox = self._meters, self._clock(), address.inbox if address else None
         return {
             "messages_count": meters.counts.get(inbox, 0) if inbox else meters.total,
             "messages_count_per_second": meters.rate(now, inbox),
@@ -242,7 +243,7 @@ class PolledStore(ABC):
 
     def _unexpired(self, channel: str) -> list[tuple[str, float]]:
         messages = self.unread(channel)
-        while messages and messages[0][1] <= time.time() - self._expiry:
+        while messages and messages[0][1] <= self._clock() - self._expiry:
             self._drop(EXPIRED, channel, messages.pop(0)[0])
         return messages
 
@@ -250,7 +251,7 @@ class PolledStore(ABC):
         members = []
         for channel, until in list(self.members(group).items()):
             address = address_of(channel)
-            if until > time.time() and address.node in alive:
+            if until > self._clock() and address.node in alive:
                 members.append(address)
             else:
                 self.remove_member(group, channel)
