@@ -96,6 +96,7 @@ NOT_APPLICABLE = {
     "never_twice.closing_node",
     "order.from_other_node",
     "capacity.across_nodes",
+    "capacity.of_node_that_closed",
     "capacity.specific_from_other_node",
     "capacity.slow_consumer_of_other_node",
     "groups.members_on_two_nodes",

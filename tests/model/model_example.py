@@ -41,7 +41,6 @@ class Example(RuleBasedStateMachine):
         #: Nodes to which another one may have yet to tell that a membership ended.
         self.to_hear: set[str] = set()
         self.killed_at = -math.inf
-        self.some_node_ended = False
         self.story: list[str] = []
         self.numbers = iter(range(1, 1 << 30))
         self.was_flushed = self.passed = self.broken = False
@@ -126,11 +125,8 @@ class Example(RuleBasedStateMachine):
         return self.locals[0].layer.get_capacity(channel)
 
     def is_exact(self, channel: str) -> bool:
-        """Whether one message too many is refused at once.
-
-        What a node that ended gives back of a normal channel may for a moment not count.
-        """
-        return self.backend.exact or ("!" not in channel and not self.some_node_ended)
+        """Whether one message too many is refused at once."""
+        return self.backend.exact or "!" not in channel
 
     def surely_full(self, channel: str) -> bool:
         """Whether nothing more can fit."""

@@ -315,7 +315,6 @@ class LayerMachine(Example):
 
     def _node_ended(self, node: LocalNode | RemoteNode) -> None:
         """Its channels are nobody's any more."""
-        self.some_node_ended = True
         for name in node.channels:
             copies = self.ledger.channels[name]
             self.ledger.demote(copies, Fate.COUNTED)

@@ -27,7 +27,6 @@ def needs_of(batch: Batch, own: str) -> Needs:
     for want in batch.wants:
         needs.credits[want.channel] += want.credit
     needs.channels.update(release.channel for release in batch.releases)
-    needs.fields.update(NORMAL + channel for channel in needs.channels)
     needs.fields.update(count_field(name) for name in batch.acks)
     if batch.acks or batch.wants or batch.releases:
         needs.nodes.add(own)

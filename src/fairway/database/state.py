@@ -31,9 +31,10 @@ class Needs:
     nodes: set[str] = field(default_factory=set)
     #: Nodes that need not exist.
     nodes_if_there: set[str] = field(default_factory=set)
+    #: Normal channels, with what each node was dealt of them.
     channels: set[str] = field(default_factory=set)
     groups: set[str] = field(default_factory=set)
-    #: Process-specific channels whose count matters, and normal ones marked ``>``.
+    #: Process-specific channels whose count matters, and other normal ones, marked ``>``.
     fields: set[str] = field(default_factory=set)
     #: Messages that may be taken from the queues of normal channels, besides those that
     #: the database knows are wanted.

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
+from ..core.envelope import NORMAL
 from ..errors import OutcomeUnknown
 from .connection import Connection
 from .faults import Broken, Conflict
@@ -123,7 +124,8 @@ class Transactions:
             calls.append(("lock_nodes_of", channels or [""], groups or [""], nodes or [""]))
         elif nodes:
             calls.append(("lock_nodes", nodes))
-        calls += [("counts", part) for part in parts(sorted(needs.fields), _NAMES_AT_ONCE)]
+        fields = needs.fields.union(NORMAL + channel for channel in channels)
+        calls += [("counts", part) for part in parts(sorted(fields), _NAMES_AT_ONCE)]
         if self.connection.features.together:  # else asked for only where there is a queue
             calls += [_head_call(*item) for item in sorted(needs.credits.items())]
         calls.append(("now",))

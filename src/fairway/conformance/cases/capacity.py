@@ -66,6 +66,36 @@ async def across_nodes(h: Harness) -> None:
             await node.send(channel, {})
 
 
+@case(5, "What a closing node gives back still counts", needs=("second_node",))
+async def of_node_that_closed(h: Harness) -> None:
+    layer, channel = h.make(capacity=8), fresh("work")
+    for _ in range(4):
+        leaver = h.second(layer)
+        await _make_both_read_ahead(h, layer, leaver, channel)
+        accepted = await _accepted_until_full(h, layer, channel)
+        await leaver.close()
+        # Until a message fits: an acknowledgement may have been on its way.
+        accepted += await _accepted_until_full(h, layer, channel)
+        require(accepted <= 8, f"{channel} took {accepted} messages with a capacity of 8")
+        await receive_count(h, layer, channel, accepted)
+
+
+async def _make_both_read_ahead(h: Harness, one: Layer, other: Layer, channel: str) -> None:
+    for _ in range(10):
+        for _ in range(2):
+            await send_when_room(h, one, channel, {})
+        left = 2
+
+        async def received() -> bool:
+            nonlocal left
+            for layer in (one, other):
+                found, _ = await layer.receive_many([channel], timeout=0)
+                left -= found is not None
+            return left == 0
+
+        await eventually(h, received, f"2 messages to {channel} don't reach its 2 readers")
+
+
 @case(5, "A process-specific channel refuses too; what it took is received or counted")
 async def specific(h: Harness) -> None:
     layer = h.make(capacity=5)
