@@ -4,13 +4,14 @@ PYTHON ?= python3
 PORT ?= 8000
 LAYER ?= memory
 MINUTES ?= 10
+DOCS ?= ../channels/docs
 
 VENV := .venv/bin/python
 SAY := @printf '==> %s\n'
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint bench soak matrix docs dev-environment
+.PHONY: help demo test lint matrix tutorial bench soak docs dev-environment
 
 help: ## list what there is to make
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -37,6 +38,10 @@ lint: dev-environment ## ruff, its formatter, and mypy --strict
 matrix: dev-environment ## what was written for Channels, on every pair of its versions, Django's, redis-py's, Python's
 	@$(PYTHON) scripts/system_packages.py
 	@$(VENV) scripts/channels_matrix.py
+
+tutorial: dev-environment ## Channels' tutorial word for word, from a checkout of Channels (DOCS=../channels/docs)
+	@$(PYTHON) scripts/system_packages.py
+	@CHANNELS_DOCS=$(abspath $(DOCS)) $(VENV) -m pytest -rP tests/channels/test_channels_tutorial.py
 
 bench: dev-environment ## measure against the peers; prints the tables of docs/benchmarks.md
 	@$(PYTHON) scripts/system_packages.py

@@ -91,25 +91,19 @@ class ThreadWaiter(Waiter):
 class Mailbox:
     """Where this process keeps messages until somebody receives them.
 
-    ``clock`` gives seconds that only go forward. ``on_taken`` hears of each parcel with
-    a receipt that is handed over, ``on_dropped`` of each given up, both outside the lock.
+    ``clock`` gives seconds that only go forward.
     """
 
-    def __init__(
-        self,
-        clock: Callable[[], float],
-        drops: Drops,
-        *,
-        on_taken: Callable[[str, Parcel], object] | None = None,
-        on_dropped: Callable[[str, Sequence[Parcel]], object] | None = None,
-    ):
+    def __init__(self, clock: Callable[[], float], drops: Drops):
         self.clock = clock
         self.drops = drops
+        #: Who hears of each parcel with a receipt that is handed over, outside the lock.
+        self.on_taken: Callable[[str, Parcel], object] | None = None
+        #: Who hears of those given up, outside the lock.
+        self.on_dropped: Callable[[str, Sequence[Parcel]], object] | None = None
         self.lock = threading.Lock()
         #: The rules; touch it only with ``lock`` held.
         self.inbox = Inbox()
-        self._on_taken = on_taken
-        self._on_dropped = on_dropped
         self._closed_by: Exception | None = None
 
     def take(
@@ -188,8 +182,15 @@ class Mailbox:
             drops = self.inbox.collect_drops()
         for drop in drops:
             self.drops.record(drop.cause, drop.channel, len(drop.parcels))
-            if self._on_dropped is not None:
-                self._on_dropped(drop.channel, drop.parcels)
+            if self.on_dropped is not None:
+                self.on_dropped(drop.channel, drop.parcels)
+
+    def without_receipt(self) -> int:
+        """How many messages wait here that no store counts."""
+        with self.lock:
+            return sum(
+                receipt is None for _, parcels in self.inbox.parcels() for _, _, receipt in parcels
+            )
 
     def dismiss(self, error: Exception) -> None:
         """Nothing will come any more: whoever waits, or comes to wait, gets ``error``."""
@@ -258,5 +259,5 @@ class Mailbox:
     def _report(self, taken: Taken | None) -> None:
         if self.inbox.drops:
             self.report_drops()
-        if taken is not None and taken[1][2] is not None and self._on_taken is not None:
-            self._on_taken(*taken)
+        if taken is not None and taken[1][2] is not None and self.on_taken is not None:
+            self.on_taken(*taken)

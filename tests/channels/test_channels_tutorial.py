@@ -11,6 +11,7 @@ from benchmarks.servers import free_port
 from channels_support import PATIENCE, Backend, Process, finished
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from tutorial_project import PARTS, build, on_backend
+from tutorial_text import write_files
 
 CHROMIUM = "/usr/bin/chromium"
 
@@ -138,6 +139,40 @@ def test_its_own_tests_pass(site: Site) -> None:
     ran = finished("manage.py", "test", "chat.tests", "--noinput", cwd=site.project, env=env)
     assert "Ran 2 tests" in ran.stdout
     assert "\nOK" in ran.stdout
+
+
+TEXT = """
+Put this into ``chat/views.py``:
+
+.. code-block:: python
+
+    # chat/views.py
+    {line}
+
+    def index(request):
+        return request
+
+And this, with ``mysite/settings.py``::
+
+    <!-- chat/templates/index.html -->
+    <p>{line}</p>
+
+.. note::
+    # mysite/settings.py
+    nothing
+"""
+
+
+def test_its_text_is_taken_word_for_word(tmp_path: Path) -> None:
+    (tmp_path / "tutorial").mkdir()
+    for part in ("part_1", "part_2", "part_3", "part_4"):
+        (tmp_path / "tutorial" / f"{part}.rst").write_text(TEXT.format(line=part))
+    written = write_files(tmp_path, tmp_path / "site")
+    assert written == ["chat/templates/index.html", "chat/views.py"]
+    views = (tmp_path / "site" / "chat" / "views.py").read_text()
+    assert views.strip() == "part_4\n\ndef index(request):\n    return request"
+    page = (tmp_path / "site" / "chat" / "templates" / "index.html").read_text()
+    assert page.strip() == "<p>part_4</p>"
 
 
 SHELL = """

@@ -1,13 +1,16 @@
 """The project that Channels' tutorial builds, step by step, as its reader does.
 
 The files of `tutorial/` do what the tutorial's do, under the same names, in our own words:
-its text is Channels'. Of Fairway nothing is in them but the entry in CHANNEL_LAYERS.
+its text is Channels'. Where `CHANNELS_DOCS` names a folder that has it, its own files are
+taken instead, word for word. Of Fairway nothing is there but the entry in CHANNEL_LAYERS.
 """
 
+import os
 import shutil
 from pathlib import Path
 
 from channels_support import HERE, Backend, finished
+from tutorial_text import write_files
 
 TUTORIAL = HERE / "tutorial"
 PARTS = ["part_2", "part_3"]
@@ -41,6 +44,8 @@ def build(folder: Path, env: dict[str, str]) -> Path:
         (project / "chat" / name).unlink()
     shutil.rmtree(project / "chat" / "migrations")
     shutil.copytree(TUTORIAL, project, dirs_exist_ok=True)
+    if docs := os.environ.get("CHANNELS_DOCS"):
+        print("in the tutorial's own words:", *write_files(Path(docs), project))
     install_apps(project / "mysite" / "settings.py")
     use_consumers_of(PARTS[-1], project)
     finished("manage.py", "migrate", cwd=project, env=env)

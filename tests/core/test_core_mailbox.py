@@ -24,8 +24,8 @@ DEADLINE = 30.0  # seconds for a condition to come true; none takes a second
 FAR = 1e12  # a deadline that never comes
 
 
-def make_mailbox(clock: Callable[[], float] = time.monotonic, **hooks: Any) -> Mailbox:
-    return Mailbox(clock, Drops(clock), **hooks)
+def make_mailbox(clock: Callable[[], float] = time.monotonic) -> Mailbox:
+    return Mailbox(clock, Drops(clock))
 
 
 def put(mailbox: Mailbox, channel: str, n: int, deadline: float | None = None) -> None:
@@ -459,7 +459,8 @@ class Ears:
     def __init__(self, **clock: Any):
         self.taken: list[int] = []
         self.dropped: list[int] = []
-        self.mailbox = make_mailbox(on_taken=self.hear_taken, on_dropped=self.hear_dropped, **clock)
+        self.mailbox = make_mailbox(**clock)
+        self.mailbox.on_taken, self.mailbox.on_dropped = self.hear_taken, self.hear_dropped
 
     def hear_taken(self, channel: str, parcel: Any) -> None:
         waiting(self.mailbox, channel)

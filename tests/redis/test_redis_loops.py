@@ -104,7 +104,7 @@ def test_a_loop_that_stays_and_ends(
         await layer.send(channel, {"n": 1})
         for n in range(2):
             assert await asyncio.wait_for(layer.receive(channel), LIMIT) == {"n": n}
-        assert layer.store.node.read_at_home is False
+        assert layer.store.node.pumps.at_home is False
         await until(lambda: connections(server) == [3], "it has no connections of its own")
 
     for _ in range(2):

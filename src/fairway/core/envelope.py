@@ -21,7 +21,8 @@ JOIN, LEAVE, FLUSH = "+", "-", "*"
 #: The node itself wrote this, to hear when it has read all that came before.
 ECHO = "="
 
-#: Bytes before a normal channel's message: when it was sent, in milliseconds, big-endian.
+#: Bytes before a normal channel's message: when it was sent, in milliseconds, big-endian; 0
+#: where that is when its entry was written.
 STAMP = 8
 
 _MARKS = (GROUP, NORMAL, JOIN, LEAVE, FLUSH, ECHO)
@@ -44,3 +45,8 @@ def parse_field(field: bytes) -> Field:
 def stamped(sent_ms: int, body: bytes) -> bytes:
     """A normal channel's message as it is stored."""
     return sent_ms.to_bytes(STAMP, "big") + body
+
+
+def unstamped(value: bytes, entered_ms: int) -> tuple[int, bytes]:
+    """When such a message, of an entry of that time, was sent; and its body."""
+    return int.from_bytes(value[:STAMP], "big") or entered_ms, value[STAMP:]

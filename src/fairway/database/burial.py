@@ -54,7 +54,7 @@ def _take_apart(
     entries, counts = transactions.connection.run(
         ("inbox_after", node.id, read_id), ("counts_of_node", node.id)
     )
-    unread = Unread(body for _, _, body in entries)
+    unread = Unread(entries)
     for channel, messages in unread.dealt.items():
         if channel in back:
             back[channel] += messages

@@ -84,6 +84,15 @@ class Connection:
                 return self._wire.run(rendered)
             return [self._one(text, values) for text, values in rendered]
 
+    def transact(self, *calls: Call) -> list[Any]:
+        """:meth:`run` as one transaction.
+
+        One statement is that by itself, and so is one round trip in a session of ours.
+        """
+        if len(calls) == 1 or (self.features.together and self.direct):
+            return self.run(*calls)
+        return self.run(("begin",), *calls, ("commit",))[1:-1]
+
     def execute(self, text: str) -> None:
         """A statement that has no name."""
         with self._still(), self._errors():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from queue import Empty, SimpleQueue
@@ -22,7 +23,7 @@ from .handed import HandedOver
 from .link import DatabaseLink
 from .options import LinkOptions
 from .queries import DatabaseQueries, _deal_all
-from .quick import quick_calls, quick_outcomes
+from .quick import QuickWay, quick_outcomes
 from .state import Needs, State
 from .transaction import Transactions
 
@@ -30,6 +31,8 @@ logger = logging.getLogger("fairway.database")
 
 #: Batches that one transaction carries at the most.
 _BATCHES_AT_ONCE = 200
+#: Seconds that acknowledgements wait for company: a fetch, or calls, that take them along.
+_COMPANY = 0.001
 
 Job = tuple[DatabaseLink, Batch]
 
@@ -43,16 +46,21 @@ class Desk:
         options: LinkOptions,
         wake: Callable[[str], str],
         wake_own: Callable[[], None],
+        *,
+        clock: Callable[[], float] = time.monotonic,
     ):
         self._open = open
         self._options = options
         self._wake = wake
         self._wake_own = wake_own
+        self._clock = clock
         self._lock = threading.Lock()
         self._tasks: SimpleQueue[Callable[[], None] | Job] = SimpleQueue()
         self._links: set[DatabaseLink] = set()
         self._serving = False
         self._transactions: Transactions | None = None
+        #: Where one round trip takes several statements.
+        self._quick: QuickWay | None = None
         self.handed = HandedOver()
 
     # -- from any thread --------------------------------------------------------------
@@ -106,6 +114,7 @@ class Desk:
         """Wait for something to do; batches that came together."""
         jobs: list[Job] = []
         task: Callable[[], None] | Job = self._tasks.get()
+        alone_until = self._clock() + _COMPANY
         while True:
             if callable(task):
                 if jobs:
@@ -116,8 +125,9 @@ class Desk:
                 jobs.append(task)
             if len(jobs) >= _BATCHES_AT_ONCE:
                 return jobs
+            patience = alone_until - self._clock() if _nobody_waits(jobs) else 0
             try:
-                task = self._tasks.get_nowait()
+                task = self._tasks.get(block=patience > 0, timeout=max(patience, 0))
             except Empty:
                 return jobs
 
@@ -135,7 +145,11 @@ class Desk:
 
     def _connected(self) -> Transactions:
         if self._transactions is None:
-            self._transactions = Transactions(self._open(), self._options, self._wake)
+            connection = self._open()
+            self._transactions = Transactions(connection, self._options, self._wake)
+            if connection.features.together:
+                row_bytes = connection.features.row_bytes
+                self._quick = QuickWay(self._options, row_bytes, self._wake)
         return self._transactions
 
     def _disconnect(self) -> None:
@@ -206,21 +220,22 @@ class Desk:
     def _quickly(self, batches: list[Batch]) -> bool:
         """Carry batches out in one round trip, if that is possible."""
         transactions = self._connected()
+        quick = self._quick.find(batches) if self._quick is not None else None
+        if self._quick is None or quick is None:
+            return False
         connection = transactions.connection
-        if not connection.features.together:
-            return False
-        calls = quick_calls(batches, self._options, connection.features.row_bytes, self._wake)
-        if calls is None:
-            return False
         connection.check()
         try:
-            transactions.patiently(lambda: connection.run(*calls))
+            answers = transactions.patiently(lambda: connection.transact(*quick.calls))
         except Broken as error:
             raise OutcomeUnknown(f"the connection broke while a call was under way: {error}") from (
                 error
             )
         except Refused:
             return False  # no room, perhaps: see
+        if not quick.worked(answers):
+            self._quick.leave_out(quick)
+            return False
         return True
 
     def _answer(self, link: DatabaseLink, query: Query[Any]) -> None:
@@ -263,6 +278,11 @@ class Desk:
             links, self._links = self._links, set()
         for link in links:
             link.broke()
+
+
+def _nobody_waits(jobs: list[Job]) -> bool:
+    """Whether these only acknowledge."""
+    return bool(jobs) and not any(batch.calls() for _, batch in jobs)
 
 
 def _as_ours(error: Exception) -> FairwayError:

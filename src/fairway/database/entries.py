@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 import ormsgpack
 
-from ..core.envelope import DIRECT, GROUP, NORMAL, STAMP, parse_field
+from ..core.envelope import DIRECT, GROUP, NORMAL, parse_field, unstamped
 from .rows import Stored
 
 Pairs = list[tuple[bytes, bytes]]
@@ -34,23 +34,22 @@ def in_order(pairs: Pairs) -> Iterator[Pairs]:
 
 
 class Unread:
-    """What the entries that nobody read hold."""
+    """What the entries that nobody read hold: rows of the inbox."""
 
-    def __init__(self, bodies: Iterable[bytes]):
+    def __init__(self, rows: Iterable[tuple[int, int, bytes]]):
         #: Messages of normal channels, oldest first.
         self.dealt: dict[str, list[Stored]] = {}
         #: Messages that are counted, by field.
         self.counted: Counter[str] = Counter()
         self.of_groups = 0
-        for body in bodies:
+        for _, entered_ms, body in rows:
             for field, value in unpacked(bytes(body)):
-                self._add(field, value)
+                self._add(entered_ms, field, value)
 
-    def _add(self, field: bytes, value: bytes) -> None:
+    def _add(self, entered_ms: int, field: bytes, value: bytes) -> None:
         kind, name = parse_field(field)
         if kind == NORMAL:
-            stored = int.from_bytes(value[:STAMP], "big"), value[STAMP:]
-            self.dealt.setdefault(name, []).append(stored)
+            self.dealt.setdefault(name, []).append(unstamped(value, entered_ms))
         self.of_groups += kind == GROUP
         if kind in (NORMAL, DIRECT):
             self.counted[kind + name] += 1

@@ -152,21 +152,21 @@ class DatabaseFeed:
 
     def _fetch(self) -> bool:
         """Whether there may be more."""
-        run, own = self._transactions.connection.run, self._options.node
-        calls: list[Call] = [("begin",)]
+        connection, own = self._transactions.connection, self._options.node
+        calls: list[Call] = []
         delivered = self._reader.cursor[1]
         if delivered - self._dropped >= _KEPT:
             calls.append(("drop_read", own, self._dropped, delivered))
         else:
             delivered = self._dropped
-        if self._transactions.connection.features.together:
+        if connection.features.together:
             calls.append(("mark_reading", own))
         else:
             calls += [("mark_read", own), ("reading", own)]
-        calls += [("inbox_next", own, self._cursor[1], _ROWS), ("commit",)]
+        calls.append(("inbox_next", own, self._cursor[1], _ROWS))
         handed = self._handed.take(_TOLD)
         try:
-            *_, state, rows, _ = run(*calls[:1], *self._acks(handed), *calls[1:])
+            *_, state, rows = connection.transact(*self._acks(handed), *calls)
         except Conflict:
             self._handed.add(handed)
             raise

@@ -56,7 +56,7 @@ class DatabaseChannelLayer(ChannelLayer):
         symmetric_encryption_keys: Sequence[str | bytes] | None = None,
         *,
         max_message_size: int = MAX_MESSAGE_SIZE,
-        prefetch: int = 500,
+        prefetch: int = 1000,
         inbox_capacity: int = 10_000,
         heartbeat: float = 2.0,
         lease: float = 10.0,

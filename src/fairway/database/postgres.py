@@ -17,7 +17,7 @@ from psycopg import errors, pq
 #: Statements that are planned once, after how many uses, and how long they may be.
 _MOST_PREPARED = 500
 _PREPARED_AFTER = 2
-_LONG = 2000
+_LONG = 3000
 
 #: Milliseconds after which a server that says nothing is taken for gone.
 _SILENCE_MS = 30_000

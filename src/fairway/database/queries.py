@@ -118,7 +118,7 @@ class DatabaseQueries:
         if not rows:
             return []
         entries = self._alone("inbox_after", node, rows[0][2])
-        return list(Unread(body for _, _, body in entries).dealt)
+        return list(Unread(entries).dealt)
 
     def bury(self, node: str, channels: Sequence[str]) -> None:
         """Forget a node whose lease lapsed."""
@@ -144,7 +144,7 @@ class DatabaseQueries:
             for name, number in unread.items():
                 counts[count_field(name)] = number
             (entries,) = self._run(("inbox_after", own, cursor[1]))
-            for field, number in Unread(body for _, _, body in entries).counted.items():
+            for field, number in Unread(entries).counted.items():
                 counts[field] = counts.get(field, 0) + number
             for field, number in counts.items():
                 state.counts[field][own] = number

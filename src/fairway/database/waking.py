@@ -49,8 +49,8 @@ class Paces:
 
 #: Seconds of quiet up to which a step holds, and its pause. A look at SQLite costs
 #: microseconds, one at a server a round trip.
-CHEAP = ((0.5, 0.001), (5.0, 0.004), (float("inf"), 0.01))
-DEAR = ((0.5, 0.002), (5.0, 0.01), (float("inf"), 0.03))
+CHEAP = ((0.5, 0.001), (2.0, 0.004), (float("inf"), 0.01))
+DEAR = ((0.5, 0.002), (2.0, 0.01), (float("inf"), 0.04))
 
 
 class Looking:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Protocol
 
 from ..core.capacity import Capacities
-from ..core.envelope import DIRECT, ECHO, FLUSH, GROUP, JOIN, NORMAL, STAMP, parse_field
+from ..core.envelope import DIRECT, ECHO, FLUSH, GROUP, JOIN, NORMAL, parse_field, unstamped
 from ..core.inbox import Parcel, Waiter
 from ..core.membership import Memberships
 from ..core.shared import SharedBody
@@ -76,6 +76,24 @@ class Delivery:
 
     def entry(self, sent_ms: int, fields: Sequence[tuple[bytes, bytes]]) -> None:
         """Put what one entry carries into the channels it is for."""
+        if len(fields) == 1 and parse_field(fields[0][0])[0] == DIRECT:
+            self._only(sent_ms, parse_field(fields[0][0])[1], fields[0][1])
+        else:
+            self._all(sent_ms, fields)
+
+    def _only(self, sent_ms: int, channel: str, value: bytes) -> None:
+        """A single message for a process-specific channel: the usual entry of a quiet node."""
+        mailbox = self._mailbox
+        now = mailbox.clock()
+        with mailbox.lock:
+            parcel = (self._deadline(sent_ms, now), value, Receipt(self.shard, sent_ms))
+            waiter = self._put(channel, parcel, now)
+        if waiter is not None:
+            mailbox.wake((waiter,))
+        if mailbox.inbox.drops:
+            mailbox.report_drops()
+
+    def _all(self, sent_ms: int, fields: Sequence[tuple[bytes, bytes]]) -> None:
         waiters: list[Waiter] = []
         later: list[Callable[[], None]] = []
         dealt: dict[str, int] = {}
@@ -93,7 +111,7 @@ class Delivery:
                     parcel = (deadline, SharedBody(value), None)
                     waiters.extend(self._put_for_group(name, parcel, now, later))
                 elif kind == NORMAL:
-                    waiters.extend(self._put_normal(name, value, now))
+                    waiters.extend(self._put_normal(name, *unstamped(value, sent_ms), now))
                     dealt[name] = dealt.get(name, 0) + 1
                 else:
                     later.append(partial(self._control, kind, name, value))
@@ -114,9 +132,8 @@ class Delivery:
         # Its sender was told that it is stored, so no bound applies here.
         return self._mailbox.inbox.put(channel, parcel, _UNLIMITED, now)
 
-    def _put_normal(self, channel: str, value: bytes, now: float) -> list[Waiter]:
-        sent_ms = int.from_bytes(value[:STAMP], "big")
-        parcel = (self._deadline(sent_ms, now), value[STAMP:], Receipt(self.shard, sent_ms))
+    def _put_normal(self, channel: str, sent_ms: int, body: bytes, now: float) -> list[Waiter]:
+        parcel = (self._deadline(sent_ms, now), body, Receipt(self.shard, sent_ms))
         waiter = self._put(channel, parcel, now)
         return [] if waiter is None else [waiter]
 

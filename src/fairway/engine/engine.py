@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import logging
 import threading
-import weakref
 from asyncio import events
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +18,7 @@ from itertools import count
 from typing import Any, TypeVar
 
 from ..core.capacity import Capacities
-from ..core.inbox import OVER_CAPACITY, READER_DIED, Parcel, Taken
+from ..core.inbox import OVER_CAPACITY, READER_DIED, Taken
 from ..core.membership import FOR_EVER, Memberships
 from ..core.outbox import Done, GroupSend, Membership, Outbox, Query, Send
 from ..core.ring import Ring
@@ -35,6 +34,7 @@ from .home import Home
 from .node import Node
 from .replies import gather, here, may_wait, nobody, reply_to, run
 from .session import Session
+from .sessions import Sessions
 from .shortcut import SMALL, Shortcut
 from .spread import Spread
 
@@ -72,12 +72,6 @@ class EngineOptions:
     on_reconnect: Callable[[str], None] = _ignore_shard
 
 
-class _Here(threading.local):
-    """The session of the loop that runs in this thread."""
-
-    session: Session | None = None
-
-
 class Engine:
     """The verbs of :class:`fairway.store.Store` over shards that wait."""
 
@@ -94,24 +88,23 @@ class Engine:
         self.ring = Ring(self.shards)
         self.drops = Drops(clock)
         self._turn = count()
-        self._here = _Here()
-        self._lock = threading.Lock()
         self._home = Home(f"fairway-{node}")
         self._home_session: Session | None = None
         self._watching: list[asyncio.Task[None]] = []
-        #: The session of each loop that stays; of one that may not, when it was first seen.
-        self._sessions: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Session | float]
-        self._sessions = weakref.WeakKeyDictionary()
+        self.sessions = Sessions(options.settling, self._make_session, self._session_ended)
+        #: The running loop's own session, if it has shown that it stays.
+        self.session_here = self.sessions.here
         self._health = {
             name: ShardHealth(name, self._broke, self._returned) for name in self.shards
         }
         self._shortcuts = {
             name: Shortcut(shard, self.home_soon) for name, shard in self.shards.items()
         }
-        self.mailbox = Mailbox(clock, self.drops, on_taken=self._taken, on_dropped=self._dropped)
+        self.mailbox = Mailbox(clock, self.drops)
         self.memberships = Memberships()
         self._group_lifetime = FOR_EVER if options.group_expiry is None else options.group_expiry
         self.node = Node(node, self, start_of_inbox)
+        self.mailbox.on_taken, self.mailbox.on_dropped = self.node.taken, self.node.dropped
 
     # -- sending ----------------------------------------------------------------------
 
@@ -191,8 +184,8 @@ class Engine:
     def receive(
         self, channels: Sequence[str], timeout: float | None
     ) -> Taken | Awaitable[Taken | None] | None:
-        if self.node.read_at_home:
-            self.node.pump_in(self.session_here())
+        if self.node.pumps.at_home:
+            self.node.read_in(self.session_here())
         if len(channels) == 1:
             normal = channels if "!" not in channels[0] else ()
         else:
@@ -220,7 +213,7 @@ class Engine:
             self.node.demand.left(normal)
 
     def receive_blocking(self, channels: Sequence[str], timeout: float | None) -> Taken | None:
-        self.node.pump_in(None)
+        self.node.read_in(None)
         normal = [channel for channel in channels if "!" not in channel]
         taken = self.mailbox.wait_blocking(channels, 0)
         if taken is not None:
@@ -234,12 +227,6 @@ class Engine:
             return self.mailbox.wait_blocking(channels, timeout)
         finally:
             self.node.demand.left(normal)
-
-    def _taken(self, channel: str, parcel: Parcel) -> None:
-        self.node.handed_over(channel, (parcel,))
-
-    def _dropped(self, channel: str, parcels: Sequence[Parcel]) -> None:
-        self.node.handed_over(channel, parcels)
 
     async def begin(self) -> None:
         await self.node.begin()
@@ -259,7 +246,7 @@ class Engine:
                 listed = group not in self.memberships.unlisted
             if listed:
                 # The store knows the node already; the name is for listings only.
-                self.node.list_member(group, address, self._group_lifetime, turn)
+                self.node.listing.put(group, address, self._group_lifetime, turn)
                 return
         lasts = self.options.group_expiry
         try:
@@ -270,10 +257,10 @@ class Engine:
             )
         except StoreUnavailable:
             if turn:
-                self.node.join_failed(group)
+                self.node.listing.failed(group)
             raise
         if turn:
-            self.node.listed(group, turn)
+            self.node.listing.done(group, turn)
 
     async def group_discard(self, group: str, address: Address) -> None:
         last, turn = False, 0
@@ -295,7 +282,7 @@ class Engine:
             left = self.memberships.discard_channel(address.name)
             turn = self.memberships.turn
         for group, last in left:
-            self.node.unlist(group, address, last, turn)
+            self.node.listing.remove(group, address, last, turn)
         self.mailbox.drop_all(READER_DIED, address.name)
 
     async def group_channels(self, group: str) -> list[str]:
@@ -306,8 +293,8 @@ class Engine:
 
     async def statistics(self, address: Address | None) -> Statistics:
         self.mailbox.sweep()
-        await self.node.report_drops()
-        await self.node.survey()
+        await self.node.lease.report_drops()
+        await self.node.lease.survey()
         figures = [await self.ask(shard, "statistics", address) for shard in self.shards]
         return merge_figures(figures)
 
@@ -332,9 +319,7 @@ class Engine:
         threading.Thread(target=self._stop, args=(done,), name="fairway-close").start()
 
     def _stop(self, done: Done) -> None:
-        with self._lock:
-            sessions = [known for known in self._sessions.values() if isinstance(known, Session)]
-        for session in sessions:
+        for session in self.sessions.all():
             session.close_from_anywhere()
         if self._home.is_running:
             self._home.soon(self.close_shortcuts)
@@ -446,56 +431,12 @@ class Engine:
         """A callback for the I/O thread, and what the caller awaits meanwhile."""
         return reply_to(events._get_running_loop())
 
-    def session_here(self) -> Session | None:
-        """The running loop's own session, if it has shown that it stays."""
-        loop = events._get_running_loop()
-        session = self._here.session
-        if session is not None and session.loop is loop:
-            return session
-        return None if loop is None else self._meet(loop)
-
-    def _meet(self, loop: asyncio.AbstractEventLoop) -> Session | None:
-        """The session of a loop that this thread did not run last; none while it is young."""
-        with self._lock:
-            known = self._sessions.setdefault(loop, loop.time())
-        if isinstance(known, Session):
-            self._here.session = known
-            return known
-        if loop.time() - known < self.options.settling:
-            return None
-        return self._settle(loop)
-
-    def _settle(self, loop: asyncio.AbstractEventLoop) -> Session:
-        """The loop has lived on: it gets a session."""
-        session = self._here.session = self._make_session()
-        with self._lock:
-            self._sessions[loop] = session
-        session.on_close(partial(self._loop_ends, loop, session))
-        return session
-
-    def forget_closed_loops(self) -> None:
-        """Loops that were closed without a word took their connections with them."""
-        with self._lock:
-            closed = [known for known in self._sessions.items() if known[0].is_closed()]
-            for loop, _ in closed:
-                del self._sessions[loop]
-        for _, session in closed:
-            if isinstance(session, Session):
-                self._acknowledge_for(session)
-                session.forget()
-
-    def _loop_ends(self, loop: asyncio.AbstractEventLoop, session: Session) -> None:
-        with self._lock:
-            self._sessions.pop(loop, None)
-        self._here.session = None
-        self._acknowledge_for(session)
-        self.node.pump_left(session)
-
-    def _acknowledge_for(self, session: Session) -> None:
-        """What a loop that ends had no time to acknowledge would count as unread for ever."""
+    def _session_ended(self, session: Session) -> None:
+        """What it had no time to acknowledge would count as unread for ever."""
         for shard, writer in session.writers.items():
             for channel, number in writer.outbox.take_acks().items():
                 self.node.acks.add(None, shard, channel, number)
+        self.node.pumps.left(session)
 
     # -- breaks --------------------------------------------------------------------------
 

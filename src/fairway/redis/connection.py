@@ -25,7 +25,7 @@ from .scripting import Script, load_scripts
 SILENCE = 10.0
 
 
-class RedisConnection(Conversation, asyncio.Protocol):
+class RedisConnection(Conversation, asyncio.BufferedProtocol):
     """One socket. Lives in one event loop; made by :func:`connect`."""
 
     def __init__(self, connection: RedisPyConnection, name: str, lost: Callable[[], None]):
@@ -99,10 +99,15 @@ class RedisConnection(Conversation, asyncio.Protocol):
 
     # -- what asyncio calls -----------------------------------------------------------
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> bytearray:
+        """Where to put what arrives."""
+        buffer: bytearray = self._heard
+        return buffer
+
+    def buffer_updated(self, size: int) -> None:
         """Parse, and hand on."""
         self._heard_at = self._loop.time()
-        self._take(data)
+        self._take(size)
 
     def connection_lost(self, error: Exception | None) -> None:
         """The socket is gone."""

@@ -19,6 +19,9 @@ Argument = str | bytes | int | float
 #: Replies of a server that isn't, or isn't yet, the one to talk to: to be found anew.
 _MISPLACED = ("READONLY", "MASTERDOWN", "LOADING")
 
+#: Bytes heard at once. To make room for them anew each time would take as long as to hear them.
+_HEARD_AT_ONCE = 262144
+
 _pack: Callable[[tuple[Any, ...]], bytes] = hiredis.pack_command
 
 
@@ -28,6 +31,9 @@ class Conversation(ABC):
     def __init__(self, name: str):
         self._name = name
         self._parser = hiredis.Reader()
+        #: Where what arrives is put, for :meth:`_take`. The parser reads any buffer, as redis-py
+        #: knows too, though its hints say bytes.
+        self._heard: Any = bytearray(_HEARD_AT_ONCE)
         self._waiting: deque[OnReply] = deque()
         self._scripts = load_scripts()
         self._closed = False
@@ -74,9 +80,9 @@ class Conversation(ABC):
         """Nothing was awaited, and now something is."""
         return
 
-    def _take(self, data: bytes) -> None:
-        """Hand each reply in what arrived to whoever waits for it."""
-        self._parser.feed(data)
+    def _take(self, size: int) -> None:
+        """So many bytes were heard: hand each reply in them to whoever waits for it."""
+        self._parser.feed(self._heard, 0, size)
         while (reply := self._parser.gets()) is not False:
             if not self._waiting:
                 self.abort()  # a reply to nothing: the stream is out of step

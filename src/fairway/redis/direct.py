@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import select
 import socket
 import struct
@@ -19,7 +20,11 @@ from .options import LinkOptions
 
 #: Seconds that a thread listens for a reply. Most come in a tenth of that.
 _BRIEFLY = 0.001
-_BYTES_AT_ONCE = 65536
+#: Looks at the socket before a thread goes to sleep until something comes. Where the server is
+#: near, its reply comes sooner than a processor that went idle wakes up.
+_LOOKS = 60 if (os.cpu_count() or 1) > 1 else 0
+#: Replies for which a thread sleeps at once where one took longer than that.
+_SLEEPS = 20
 
 
 class DirectConnection(Conversation):
@@ -29,6 +34,8 @@ class DirectConnection(Conversation):
         super().__init__(name)
         #: What ends the hearing in a loop, while there is one.
         self._finish: Callable[[], None] = _nothing
+        #: For how many replies from now on there is no use in looking.
+        self._asleep = 0
         self._socket = socket.socket(fileno=descriptor)
         self._socket.setblocking(True)
         self._poll = select.poll()
@@ -52,14 +59,28 @@ class DirectConnection(Conversation):
         """Hear all replies that are awaited; False if they take longer than a moment."""
         while self._waiting:
             try:
-                data = self._socket.recv(_BYTES_AT_ONCE)
+                size = self._receive()
             except BlockingIOError:
                 return False
             except OSError as error:
                 self._end(error)
             else:
-                self._take(data) if data else self._end(None)
+                self._take(size) if size else self._end(None)
         return True
+
+    def _receive(self) -> int:
+        """How many bytes came; BlockingIOError if none do for a moment."""
+        receive, heard = self._socket.recv_into, self._heard
+        if self._asleep:
+            self._asleep -= 1
+            return receive(heard)
+        for _ in range(_LOOKS):
+            try:
+                return receive(heard, 0, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                continue
+        self._asleep = _SLEEPS
+        return receive(heard)
 
     def hear_in(self, loop: asyncio.AbstractEventLoop, done: Callable[[], None]) -> None:
         """:meth:`hear` in a loop, which has better to do than wait."""

@@ -108,6 +108,57 @@ WITH node AS (
 SELECT 1 / (CASE WHEN (SELECT COUNT(*) FROM counted) = %s THEN 1 ELSE 0 END),
     (SELECT CAST(pg_notify(%s, '') AS text) FROM node WHERE last_id - %s = read_id);
 
+-- deal_directly
+-- On PostgreSQL, while the channel is locked: messages of a normal channel for the only node
+-- that wants some, or a single one for any, if none are queued before and all have room. How
+-- many nodes took them: 0 or 1.
+WITH taker AS (
+    SELECT w.node FROM {wants} w, {channels} ch
+    WHERE w.channel = %s AND w.credit >= %s AND ch.name = w.channel AND ch.queued = 0
+    AND (%s = 1 OR NOT EXISTS (
+        SELECT FROM {wants} o WHERE o.channel = w.channel AND o.node <> w.node AND o.credit > 0
+    )) AND %s >= (SELECT COALESCE(SUM(n), 0) FROM {counts} WHERE field = %s)
+    ORDER BY random() LIMIT 1
+), node AS (
+    UPDATE {nodes} SET last_id = last_id + %s
+    WHERE id = (SELECT node FROM taker) AND lease >= {now}
+    RETURNING id, last_id, read_id
+), wanted AS (
+    UPDATE {wants} w SET credit = w.credit - %s FROM node
+    WHERE w.channel = %s AND w.node = node.id
+), counted AS (
+    INSERT INTO {counts} AS c (field, node, n) SELECT %s, node.id, CAST(%s AS bigint) FROM node
+    ON CONFLICT (field, node) DO UPDATE SET n = c.n + excluded.n
+), used AS (
+    UPDATE {channels} SET sent = sent + %s, used = {now}, due = LEAST(due, {now} + %s)
+    FROM node WHERE name = %s
+), entered AS (
+    INSERT INTO {inbox} (node, id, sent, body)
+    SELECT node.id, node.last_id - CAST(v.i AS bigint), {now}, CAST(v.body AS bytea)
+    FROM node, (VALUES %r) v (i, body)
+)
+SELECT COUNT(*), MAX(CASE WHEN last_id - %s = read_id THEN CAST(
+    pg_notify(LEFT(%s || id, 63), '') AS text) END) FROM node;
+
+-- want_directly
+-- On PostgreSQL, while the channel and our node are locked: our node can take more of a normal
+-- channel, if none are queued; then what it was handed over is counted no more. Whether it is so.
+WITH empty AS (
+    SELECT ch.name FROM {channels} ch, {nodes} n
+    WHERE ch.name = %s AND ch.queued = 0 AND n.id = %s AND n.lease > 0
+), wanted AS (
+    INSERT INTO {wants} AS w (channel, node, credit) SELECT name, %s, CAST(%s AS bigint) FROM empty
+    ON CONFLICT (channel, node) DO UPDATE
+    SET credit = CASE WHEN %s = 1 THEN 0 ELSE w.credit END + excluded.credit
+), used AS (
+    UPDATE {channels} c SET used = {now}, due = LEAST(c.due, {now} + %s)
+    FROM empty WHERE c.name = empty.name
+), told AS (
+    UPDATE {counts} c SET n = GREATEST(0, c.n - CAST(v.n AS bigint))
+    FROM empty, (VALUES %r) v (field, n) WHERE c.field = v.field AND c.node = %s
+)
+SELECT COUNT(*) FROM empty;
+
 -- ack
 -- On PostgreSQL: messages were handed over.
 UPDATE {counts} c SET n = GREATEST(0, c.n - CAST(v.n AS bigint)) FROM (VALUES %r) v (field, n)
