@@ -227,7 +227,10 @@ class Mailbox:
 
     def handed_over(self, waiter: Waiter) -> None:
         """A waiter has its message, and the message a receipt."""
-        self._report(waiter.taken)
+        if self.inbox.drops:
+            self.report_drops()
+        if self.on_taken is not None and waiter.parcel is not None:
+            self.on_taken(waiter.channel, waiter.parcel)
 
     def _take_now(self, channels: Sequence[str]) -> Taken | None:
         with self.lock:

@@ -132,8 +132,8 @@ async def test_inbox_capacity(make_layer: MakeLayer, server: RedisServer) -> Non
     await layer.group_add("chat", channel)
     await other.new_channel()
     # A process that is alive and does not read: its inbox alone is left standing.
-    for pump in layer.store.node._pumps.values():
-        layer.store.home_loop().call_soon_threadsafe(pump.stop)
+    (shard,) = layer.store.shards
+    layer.store.home_loop().call_soon_threadsafe(layer.store.node.pumps[shard].stop)
     await until(lambda: not reading(server, layer), "it still reads")
     for n in range(10):
         await sender.group_send("chat", {"n": n})

@@ -87,7 +87,7 @@ class Delivery:
         now = mailbox.clock()
         with mailbox.lock:
             parcel = (self._deadline(sent_ms, now), value, Receipt(self.shard, sent_ms))
-            waiter = self._put(channel, parcel, now)
+            waiter = mailbox.inbox.put(channel, parcel, _UNLIMITED, now)
         if waiter is not None:
             mailbox.wake((waiter,))
         if mailbox.inbox.drops:

@@ -119,7 +119,12 @@ class Engine:
                 self.home_soon(self._send, None, address, body, capacity, done)
             return reply
         future: asyncio.Future[None] = session.loop.create_future()
-        self._send(session, address, body, capacity, here(future))
+        if address.node is not None:  # for two calls less
+            writer = session.writers[self.ring.shard_of(address.name)]
+            writer.outbox.send(Send(address, body, capacity, here(future)))
+            writer.flush()
+        else:
+            self._send(session, address, body, capacity, here(future))
         return future
 
     def _send(

@@ -36,6 +36,7 @@ class RedisConnection(Conversation, asyncio.BufferedProtocol):
         self.place = getattr(connection, "host", None), getattr(connection, "port", None)
         #: When something was last heard, or asked after all was answered, in the loop's time.
         self._heard_at = self._loop.time()
+        self._view = memoryview(self._heard)
         self._writer = _take_over(connection)
         self._transport = cast(asyncio.Transport, self._writer.transport)
         self._former = self._transport.get_protocol()
@@ -99,10 +100,9 @@ class RedisConnection(Conversation, asyncio.BufferedProtocol):
 
     # -- what asyncio calls -----------------------------------------------------------
 
-    def get_buffer(self, sizehint: int) -> bytearray:
-        """Where to put what arrives."""
-        buffer: bytearray = self._heard
-        return buffer
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Where to put what arrives; under TLS asyncio fills it slice by slice, so no bytearray."""
+        return self._view
 
     def buffer_updated(self, size: int) -> None:
         """Parse, and hand on."""

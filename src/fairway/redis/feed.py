@@ -17,12 +17,18 @@ import hiredis
 from ..errors import StoreUnavailable
 from ..store import Reader
 from .connection import RedisConnection
+from .conversation import Argument, OnReply
 from .delivered import Delivered
 
 #: Entries per reply; each may hold a batch of messages.
 _COUNT = 200
 #: Milliseconds a read waits at the server: a live line is never silent for longer.
 _BLOCK = 4000
+#: Milliseconds of quiet after which what was read is dropped, and how much of it, in entries and
+#: bytes, may stand until then: a reply to each trimming would wake the reader once more.
+_QUIET = 1000
+_ENTRIES_KEPT = 32
+_BYTES_KEPT = 65536
 
 #: The beginning of a stream.
 START = b"0-0"
@@ -32,7 +38,12 @@ class RedisFeed:
     """Delivers the inbox to ``reader``, entry by entry, in order, each once."""
 
     def __init__(
-        self, connection: RedisConnection, inbox: str, reader: Reader, delivered: Delivered
+        self,
+        connection: RedisConnection,
+        inbox: str,
+        reader: Reader,
+        delivered: Delivered,
+        bound: int,
     ):
         self._connection = connection
         self._inbox = inbox
@@ -41,10 +52,9 @@ class RedisFeed:
         self._loop = asyncio.get_running_loop()
         self._closed = False
         self._group = secrets.token_hex(4)
-        self._read = (
-            "XREADGROUP", "GROUP", self._group, "n", "COUNT", _COUNT, "BLOCK", _BLOCK,
-            "NOACK", "STREAMS", inbox, ">",
-        )  # fmt: skip
+        #: Entries that were read and stand in the stream, which count as far as it is bounded.
+        self._entries = self._bytes = 0
+        self._entries_kept = min(_ENTRIES_KEPT, bound // 16)
 
     async def begin(self) -> None:
         """Read what is there and was not read yet, then go on reading as it comes."""
@@ -55,7 +65,7 @@ class RedisFeed:
         elif reader.cursor != START:
             reader.cursor = START
             reader.lost_data()
-        self._next()
+        self._next(quiet=True)
 
     def close(self) -> None:
         """Stop reading."""
@@ -77,16 +87,23 @@ class RedisFeed:
                 return
             after = b"(" + entries[-1][0]
 
-    def _next(self) -> None:
-        """Drop what was read from the stream, and wait for more."""
+    def _next(self, quiet: bool = False) -> None:
+        """Wait for more; if it is time to, drop what was read from the stream before."""
         if self._closed:
             return
-        self._connection.send(
-            [
-                (("XTRIM", self._inbox, "MINID", _after(self._reader.cursor)), _ignore),
-                (self._read, self._on_reply),
-            ]
-        )
+        calls: list[tuple[tuple[Argument, ...], OnReply]] = []
+        if (
+            (quiet and self._entries)
+            or self._entries > self._entries_kept
+            or self._bytes > _BYTES_KEPT
+        ):
+            self._entries = self._bytes = 0
+            calls.append((("XTRIM", self._inbox, "MINID", _after(self._reader.cursor)), _ignore))
+        read = (
+            "XREADGROUP", "GROUP", self._group, "n", "COUNT", _COUNT,
+            "BLOCK", _QUIET if self._entries else _BLOCK, "NOACK", "STREAMS", self._inbox, ">",
+        )  # fmt: skip
+        self._connection.send([*calls, (read, self._on_reply)])
 
     def _on_reply(self, reply: Any) -> None:
         if self._closed or isinstance(reply, StoreUnavailable):
@@ -98,16 +115,19 @@ class RedisFeed:
         if reply:
             self._deliver(reply[0][1])
         # Readers that were woken go first: a write to the socket takes as long as they do.
-        self._loop.call_soon(self._next)
+        self._loop.call_soon(self._next, not reply)
 
     def _deliver(self, entries: list[Any]) -> None:
         reader = self._reader
+        self._entries += len(entries)
         for entry_id, fields in entries:
             if fields is None or not self._delivered.is_new(entry_id, fields):
                 continue
             # First, so that whatever delivering it leads to, no entry is delivered twice.
             reader.cursor = entry_id
-            pairs = list(zip(fields[::2], fields[1::2], strict=True))
+            values = fields[1::2]
+            self._bytes += sum(map(len, values))
+            pairs = list(zip(fields[::2], values, strict=True))
             reader.deliver(int(entry_id.partition(b"-")[0]), pairs)
 
 

@@ -39,7 +39,8 @@ class RedisShard:
     async def open_feed(self, reader: Reader, lost: Callable[[], None]) -> RedisFeed:
         connection = await self._connect(lost)
         inbox = self._keys.inbox(self._options.node)
-        feed = RedisFeed(connection, inbox, reader, self._delivered)
+        bound = self._options.inbox_capacity
+        feed = RedisFeed(connection, inbox, reader, self._delivered, bound)
         try:
             await feed.begin()
         except BaseException:
