@@ -233,9 +233,13 @@ class Mailbox:
             self.on_taken(waiter.channel, waiter.parcel)
 
     def _take_now(self, channels: Sequence[str]) -> Taken | None:
-        with self.lock:
+        self.lock.acquire()
+        try:
             taken = self.inbox.take_any(channels, self.clock())
-        self._report(taken)
+        finally:
+            self.lock.release()
+        if taken is not None or self.inbox.drops:
+            self._report(taken)
         return taken
 
     async def _wait(self, waiter: LoopWaiter, timeout: float | None) -> Taken | None:
