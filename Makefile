@@ -35,7 +35,7 @@ lint: dev-environment ## ruff, its formatter, and mypy --strict
 	$(SAY) "ruff format --check" && $(VENV) -m ruff format --check .
 	$(SAY) "mypy --strict" && $(VENV) -m mypy && $(VENV) -m mypy scripts/*.py
 
-matrix: dev-environment ## what was written for Channels, on every pair of its versions, Django's, redis-py's, Python's
+matrix: dev-environment ## what was written for Channels, on every Channels with every Django and redis-py
 	@$(PYTHON) scripts/system_packages.py
 	@$(VENV) scripts/channels_matrix.py
 

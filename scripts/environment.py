@@ -28,7 +28,10 @@ def main() -> None:
             f" {sys.version_info[0]}.{sys.version_info[1]}."
             " Please name a newer one: make PYTHON=python3.12 …"
         )
-    if len(sys.argv) != 2 or f"\n{sys.argv[1]} = [" not in (say.ROOT / "pyproject.toml").read_text():
+    if (
+        len(sys.argv) != 2
+        or f"\n{sys.argv[1]} = [" not in (say.ROOT / "pyproject.toml").read_text()
+    ):
         say.give_up(f"{' '.join(sys.argv[1:]) or 'nothing'} is no extra of pyproject.toml")
     ensure(DEFAULT, sys.executable, sys.argv[1])
 

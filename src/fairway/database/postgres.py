@@ -135,6 +135,8 @@ class Wire:
             return str(value)
         if isinstance(value, bytes):
             return f"'\\x{value.hex()}'"
+        if value.isascii() and "'" not in value and "\\" not in value:
+            return f"'{value}'"  # the names of channels, groups and nodes
         return str(self._escaping.escape_literal(value.encode()), "utf-8")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -19,6 +19,9 @@ TABLES = (
 _NAME = re.compile(r"^-- ([a-z_]+)$", re.MULTILINE)
 _PARAMETER = re.compile("%[slr]")
 
+#: Texts that are kept, of all lengths of what statements take many of.
+_REMEMBERED = 2000
+
 #: A statement's name and its parameters.
 Call = tuple[Any, ...]
 
@@ -33,34 +36,57 @@ class Statements:
             name: features.translate(text.format(**words))
             for name, text in named_parts("statements.sql")
         }
+        self._kinds = {name: _PARAMETER.findall(text) for name, text in self._texts.items()}
+        #: Texts with placeholders, by name and the lengths of what they take many of.
+        self._expanded: dict[tuple[Any, ...], str] = {}
 
-    def render(self, call: Call) -> tuple[str, list[Any]]:
+    def render(self, call: Call) -> tuple[str, Sequence[Any]]:
         """The text with a placeholder for each value, and the values."""
         name, *parameters = call
-        text = self._texts[name]
-        if not parameters:
-            return text, parameters
-        values: list[Any] = []
+        kinds = self._kinds[name]
+        if not kinds:
+            return self._texts[name], ()
+        shape = (
+            name,
+            *[len(each) for each, kind in zip(parameters, kinds, strict=True) if kind != "%s"],
+        )
+        text = self._expanded.get(shape)
+        if text is None:
+            text = self._expand(shape, parameters)
+        return text, parameters if len(shape) == 1 else _values(kinds, parameters)
+
+    def _expand(self, shape: tuple[Any, ...], parameters: Sequence[Any]) -> str:
+        if len(self._expanded) >= _REMEMBERED:
+            self._expanded.clear()
         given = iter(parameters)
+        text = _PARAMETER.sub(
+            lambda match: self._placeholders(match[0], next(given)), self._texts[shape[0]]
+        )
+        self._expanded[shape] = text
+        return text
 
-        def expand(match: re.Match[str]) -> str:
-            return self._expand(match[0], next(given), values)
-
-        return _PARAMETER.sub(expand, text), values
-
-    def _expand(self, kind: str, parameter: Any, values: list[Any]) -> str:
+    def _placeholders(self, kind: str, parameter: Any) -> str:
         if kind == "%s":
-            values.append(parameter)
             return self._placeholder
         if kind == "%l":
-            values.extend(parameter)
             return self._tuple(len(parameter))
-        for row in parameter:
-            values.extend(row)
         return ", ".join([self._tuple(len(parameter[0]))] * len(parameter))
 
     def _tuple(self, length: int) -> str:
         return f"({', '.join([self._placeholder] * length)})"
+
+
+def _values(kinds: Sequence[str], parameters: Sequence[Any]) -> list[Any]:
+    values: list[Any] = []
+    for kind, parameter in zip(kinds, parameters, strict=True):
+        if kind == "%s":
+            values.append(parameter)
+        elif kind == "%l":
+            values.extend(parameter)
+        else:
+            for row in parameter:
+                values.extend(row)
+    return values
 
 
 def table_names(prefix: str) -> Mapping[str, str]:
