@@ -35,7 +35,8 @@ def wipe(alias: str, prefix: str) -> None:
     """Have a database lose what the layer keeps in it."""
     connection = Connection(alias, prefix)
     try:
-        for table in table_names(prefix).values():
+        # The nodes last: one that is met anew meanwhile would put back what is deleted after that.
+        for table in reversed(table_names(prefix).values()):
             _patiently(connection, f"DELETE FROM {table}")
     finally:
         connection.close()

@@ -67,6 +67,8 @@ class QuickWay:
 
     def leave_out(self, quick: Quick) -> None:
         """It was not as it takes, and is likely to stay so for some time."""
+        if len(self._left_out) >= _MOST:  # names ever used shall not pile up
+            self._left_out.clear()
         self._left_out[quick.about] = _LEFT_OUT
 
     def _sends(self, batches: Sequence[Batch]) -> Quick | None:
@@ -98,7 +100,8 @@ class QuickWay:
     def _deals(self, batches: Sequence[Batch]) -> Quick | None:
         places = {place for batch in batches for place in batch.to_channels}
         sends = [send for batch in batches for each in batch.to_channels.values() for send in each]
-        ((channel, _), n), room = (places.pop(), len(sends)), sends[0].capacity - len(sends)
+        (channel, _), n = places.pop(), len(sends)
+        room = sends[0].capacity - n
         if places or n > _MOST or room < 0 or self._is_left_out(channel):
             return None
         field = NORMAL + channel
