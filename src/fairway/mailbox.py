@@ -233,13 +233,9 @@ class Mailbox:
             self.on_taken(waiter.channel, waiter.parcel)
 
     def _take_now(self, channels: Sequence[str]) -> Taken | None:
-        self.lock.acquire()
-        try:
+        with self.lock:
             taken = self.inbox.take_any(channels, self.clock())
-        finally:
-            self.lock.release()
-        if taken is not None or self.inbox.drops:
-            self._report(taken)
+        self._report(taken)
         return taken
 
     async def _wait(self, waiter: LoopWaiter, timeout: float | None) -> Taken | None:

@@ -50,7 +50,7 @@ class Demand:
         """Messages were handed over, or dropped here."""
         self.warm = True
         self._taken += count
-        used = count if count <= self._unread else self._unread
+        used = min(count, self._unread)
         self._unread -= used
         self._ahead -= used
 

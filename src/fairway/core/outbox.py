@@ -123,6 +123,14 @@ class Batch:
         #: Messages of this node's inbox that were handed over, by channel name.
         self.acks: dict[str, int] = {}
 
+    @property
+    def only_acknowledges(self) -> bool:
+        """Whether nobody waits for an outcome."""
+        return not (
+            self.to_nodes or self.to_channels or self.to_groups or self.memberships
+            or self.wants or self.releases or self.queries
+        )  # fmt: skip
+
     def calls(self) -> list[Done]:
         """Whom to tell the outcome."""
         sends = [send for by_name in self.to_nodes.values() for send in _flat(by_name)]

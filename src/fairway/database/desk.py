@@ -220,8 +220,10 @@ class Desk:
     def _quickly(self, batches: list[Batch]) -> bool:
         """Carry batches out in one round trip, if that is possible."""
         transactions = self._connected()
-        quick = self._quick.find(batches) if self._quick is not None else None
-        if self._quick is None or quick is None:
+        if self._quick is None:
+            return False
+        quick = self._quick.find(batches)
+        if quick is None:
             return False
         connection = transactions.connection
         connection.check()
@@ -282,7 +284,7 @@ class Desk:
 
 def _nobody_waits(jobs: list[Job]) -> bool:
     """Whether these only acknowledge."""
-    return bool(jobs) and not any(batch.calls() for _, batch in jobs)
+    return bool(jobs) and all(batch.only_acknowledges for _, batch in jobs)
 
 
 def _as_ours(error: Exception) -> FairwayError:

@@ -127,6 +127,7 @@ class QuickWay:
         if len(wants) > 1 or counts is None or self._is_left_out(about):
             return None
         (want,), own = wants, self._options.node
+        # Rows of values are one at the least, so an empty one stands for none.
         call = (
             "want_directly", want.channel, own, own, want.credit, int(want.anew),
             self._options.expiry_ms, counts or [("", 0)], own,

@@ -76,10 +76,13 @@ class Delivery:
 
     def entry(self, sent_ms: int, fields: Sequence[tuple[bytes, bytes]]) -> None:
         """Put what one entry carries into the channels it is for."""
-        if len(fields) == 1 and parse_field(fields[0][0])[0] == DIRECT:
-            self._only(sent_ms, parse_field(fields[0][0])[1], fields[0][1])
-        else:
-            self._all(sent_ms, fields)
+        if len(fields) == 1:
+            field, value = fields[0]
+            kind, name = parse_field(field)
+            if kind == DIRECT:
+                self._only(sent_ms, name, value)
+                return
+        self._all(sent_ms, fields)
 
     def _only(self, sent_ms: int, channel: str, value: bytes) -> None:
         """A single message for a process-specific channel: the usual entry of a quiet node."""

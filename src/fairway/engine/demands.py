@@ -73,13 +73,10 @@ class Demands:
 
     def taken(self, channel: str, count: int) -> None:
         """Messages of a normal channel were handed over, or dropped, here."""
-        self._lock.acquire()  # up to Python 3.11, `with` would cost twice as much
-        try:
-            demand = self._demands.get(channel) or self._of(channel)
+        with self._lock:
+            demand = self._of(channel)
             demand.taken(count)
             asks = demand.wanted()
-        finally:
-            self._lock.release()
         if asks:
             self._ask(channel, asks)
 

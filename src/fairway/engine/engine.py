@@ -272,7 +272,7 @@ class Engine:
         if address.node == self.node.id:
             left = self.memberships.find(group, address.name)
             if self.options.catch_up and self.node.started:
-                await self.node.catch_up(self.ring.shard_of(group))
+                await self.node.echoes.catch_up(self.ring.shard_of(group))
             with self.mailbox.lock:
                 if left is not None and self.memberships.find(group, address.name) is not left:
                     return  # it joined again meanwhile
@@ -310,7 +310,7 @@ class Engine:
         if self.options.catch_up and self.node.started:
             # What is told to this node too must not end what begins from now on.
             for shard in self.shards:
-                await self.node.catch_up(shard)
+                await self.node.echoes.catch_up(shard)
 
     async def close(self) -> None:
         self.mailbox.dismiss(LayerClosed("the layer was closed"))

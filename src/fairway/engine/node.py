@@ -48,7 +48,7 @@ class Node:
         self._closed = False
         self._renew_at = self._mailbox.clock() + self._options.renewal
         self._chores = Chores(engine.home_loop)
-        self._echoes = Echoes(engine)
+        self.echoes = Echoes(engine)
         self.acks = Acks(engine.home_soon, self._ack_at_home)
         self.listing = Listing(engine, self._add, self._heeded)
         self.demand = Demands(
@@ -143,18 +143,14 @@ class Node:
 
     def _lost_data(self, shard: str) -> None:
         """The inbox is gone; the heartbeat finds out what else is."""
-        self._echoes.give_up()
+        self.echoes.give_up()
         self._engine.home_soon(self.lease.renew, shard)
 
     # -- what the inbox says --------------------------------------------------------------
 
-    async def catch_up(self, shard: str) -> None:
-        """Return when all that the shard holds for this node now has been delivered."""
-        await self._echoes.catch_up(shard)
-
     def echoed(self, token: str) -> None:
         """What this node wrote into its own inbox came back."""
-        self._echoes.heard(token)
+        self.echoes.heard(token)
 
     def join(self, group: str, channel: str, lasts: float) -> None:
         """Another process put one of our channels into a group."""
@@ -170,7 +166,7 @@ class Node:
             self._mailbox.inbox.clear()
             self._engine.memberships.clear()
         self.demand.emptied()
-        self._echoes.give_up()
+        self.echoes.give_up()
         if self._started:
             for shard in self._engine.shards:
                 self.demand.forget_credits(shard)
@@ -226,7 +222,7 @@ class Node:
 
     async def close(self) -> None:
         """End the node: what it took of normal channels goes back, its channels leave."""
-        self._echoes.give_up()
+        self.echoes.give_up()
         done, reply = self._engine.reply()
         self.end(done)
         await reply

@@ -77,6 +77,7 @@ class RedisFeed:
         after, forgotten = b"-", _key(self._delivered.forgotten)
         while True:
             entries = await self._connection.ask("XRANGE", self._inbox, after, "+", "COUNT", _COUNT)
+            self._entries += len(entries)
             # A server that crashed may have again what was read and dropped before.
             self._deliver([entry for entry in entries if _key(entry[0]) > forgotten])
             if entries:
@@ -92,11 +93,8 @@ class RedisFeed:
         if self._closed:
             return
         calls: list[tuple[tuple[Argument, ...], OnReply]] = []
-        if (
-            (quiet and self._entries)
-            or self._entries > self._entries_kept
-            or self._bytes > _BYTES_KEPT
-        ):
+        much = self._entries > self._entries_kept or self._bytes > _BYTES_KEPT
+        if much or (quiet and self._entries):
             self._entries = self._bytes = 0
             calls.append((("XTRIM", self._inbox, "MINID", _after(self._reader.cursor)), _ignore))
         read = (
@@ -113,13 +111,14 @@ class RedisFeed:
             self._connection.abort()
             return
         if reply:
-            self._deliver(reply[0][1])
+            entries = reply[0][1]
+            self._entries += len(entries)
+            self._deliver(entries)
         # Readers that were woken go first: a write to the socket takes as long as they do.
         self._loop.call_soon(self._next, not reply)
 
     def _deliver(self, entries: list[Any]) -> None:
         reader = self._reader
-        self._entries += len(entries)
         for entry_id, fields in entries:
             if fields is None or not self._delivered.is_new(entry_id, fields):
                 continue
@@ -142,4 +141,4 @@ def _after(entry_id: bytes) -> str:
 
 
 def _ignore(reply: Any) -> None:
-    """Trimming is repeated with the next read, whatever became of this one."""
+    """What is not dropped now is with what is read later."""
