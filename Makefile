@@ -39,8 +39,9 @@ matrix: dev-environment ## what was written for Channels, on every Channels with
 	@$(PYTHON) scripts/system_packages.py
 	@$(VENV) scripts/channels_matrix.py
 
-tutorial: dev-environment ## Channels' tutorial word for word, from a checkout of Channels (DOCS=../channels/docs)
-	@$(PYTHON) scripts/system_packages.py
+tutorial: ## Channels' tutorial word for word, from a checkout of Channels (DOCS=../channels/docs)
+	@$(PYTHON) scripts/environment.py tutorial
+	@$(PYTHON) scripts/system_packages.py tutorial
 	@CHANNELS_DOCS=$(abspath $(DOCS)) $(VENV) -m pytest -rP tests/channels/test_channels_tutorial.py
 
 bench: dev-environment ## measure against the peers; prints the tables of docs/benchmarks.md

@@ -18,7 +18,13 @@ OLDEST = (3, 10)
 DEFAULT = say.ROOT / ".venv"
 
 # Extras that include another one: whoever has those need not install it.
-INCLUDED_IN = {"server": ["dev"], "sqlite": ["dev"], "test-channels": ["dev"], "test-core": ["dev"]}
+INCLUDED_IN = {
+    "dev": ["tutorial"],
+    "server": ["dev"],
+    "sqlite": ["dev"],
+    "test-channels": ["dev"],
+    "test-core": ["dev"],
+}
 
 
 def main() -> None:

@@ -1,5 +1,7 @@
 """Install the Debian packages that the tests need: python3 scripts/system_packages.py
 
+With `tutorial` behind it: what the own words of Channels' tutorial need besides.
+
 The tests start servers of their own on free ports, so it doesn't matter whether Debian
 has started the same ones as services.
 """
@@ -8,6 +10,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from glob import glob
 
 import say
@@ -20,10 +23,13 @@ PACKAGES = {
     "postgres": "postgresql",
     "redis-server": "redis-server",
 }
+# Channels' tutorial, in its own words, has Selenium drive the browser.
+OF_TUTORIAL = {"chromedriver": "chromium-driver"}
 
 
 def main() -> None:
-    missing = [package for command, package in PACKAGES.items() if not has(command)]
+    wanted = {**PACKAGES, **(OF_TUTORIAL if sys.argv[1:] == ["tutorial"] else {})}
+    missing = [package for command, package in wanted.items() if not has(command)]
     if missing:
         install(missing, "the tests start them")
 
