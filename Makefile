@@ -26,18 +26,20 @@ test: lint ## lint, then test on the oldest, the newest and the default Python h
 	@$(VENV) scripts/core_tests.py
 	@$(VENV) scripts/asyncio_tests.py
 	@$(VENV) scripts/redis_py_matrix.py
-	@$(VENV) scripts/channels_matrix.py --corners
+	@$(VENV) -m nox --tags corners
 	$(SAY) "all tests on $$($(VENV) --version)"
 	@$(VENV) -m pytest --numprocesses 2
 
 lint: dev-environment ## ruff, its formatter, and mypy --strict
 	$(SAY) "ruff check" && $(VENV) -m ruff check .
 	$(SAY) "ruff format --check" && $(VENV) -m ruff format --check .
-	$(SAY) "mypy --strict" && $(VENV) -m mypy && $(VENV) -m mypy scripts/*.py
+	$(SAY) "mypy --strict" && $(VENV) -m mypy && $(VENV) -m mypy scripts/*.py noxfile.py
 
 matrix: dev-environment ## what was written for Channels, on every Channels with every Django and redis-py
 	@$(PYTHON) scripts/system_packages.py
-	@$(VENV) scripts/channels_matrix.py
+	@mkdir -p .nox
+	@$(VENV) -m nox --report .nox/matrix.json; status=$$?; \
+	$(VENV) scripts/channels_matrix.py .nox/matrix.json; exit $$status
 
 tutorial: ## Channels' tutorial word for word, from a checkout of Channels (DOCS=../channels/docs)
 	@$(PYTHON) scripts/environment.py tutorial

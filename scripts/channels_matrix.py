@@ -1,23 +1,14 @@
-"""Run the tests of the drop-in for Channels on versions of everything around it.
+"""What noxfile.py chooses from, and the table of what it ran: scripts/channels_matrix.py REPORT
 
-    scripts/channels_matrix.py              every Channels with every Django and every redis-py
-    scripts/channels_matrix.py --corners    the oldest of everything, and the newest
-    scripts/channels_matrix.py --all        each of those on every Python, not on one in turn
-
-The end is a table of what ran. A combination is one that Django says it supports.
-
-Each Python has one environment, and each version of a library a folder, which goes before
-the environment's own on the path. So a combination costs no installation of its own.
+REPORT is what `nox --report` wrote.
 """
 
 from __future__ import annotations
 
+import json
 import os
-import subprocess
 import sys
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from email.parser import HeaderParser
 from itertools import groupby, product
 from pathlib import Path
 from typing import NamedTuple
@@ -27,15 +18,18 @@ import interpreters
 import say
 
 CHANNELS = ["4.0", "4.1", "4.2", "4.3"]
-DJANGO = ["4.2", "5.0", "5.1", "5.2", "6.0", "6.1"]
+#: Each Django, and the minor versions of Python that it says it supports.
+DJANGO = {
+    "4.2": range(8, 13),
+    "5.0": range(10, 13),
+    "5.1": range(10, 14),
+    "5.2": range(10, 15),
+    "6.0": range(12, 15),
+    "6.1": range(12, 16),
+}
 REDIS = ["5", "6", "7", "8"]
 
 VERSIONS = say.ROOT / ".venv-versions"
-#: What doesn't depend on the versions is left to the whole suite: the browser, the databases,
-#: and how long a worker that was killed keeps what it had taken.
-TESTS = ["tests/channels", "--ignore=tests/channels/test_channels_tutorial.py"]
-SELECTED = "not sqlite and not postgresql and not mariadb and not replaced"
-AT_ONCE = 2
 
 
 class Cell(NamedTuple):
@@ -54,32 +48,34 @@ class Cell(NamedTuple):
 
 
 def main() -> None:
-    found = interpreters.find()
-    cells = chosen(list(supported(found)), sys.argv[1:])
-    pythons = {minor: ensure(minor, found[minor]) for minor in {cell.python for cell in cells}}
-    say.step(f"what was written for Channels, in {len(cells)} combinations, {AT_ONCE} at a time")
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        passed = list(pool.map(lambda cell: passes(pythons[cell.python], cell), cells))
-    print("\n".join(table(dict(zip(cells, passed, strict=True)))))
-    if not all(passed):
-        say.give_up(f"{passed.count(False)} of {len(cells)} combinations failed, see above")
+    if len(sys.argv) != 2:
+        say.give_up("name the file that `nox --report` wrote")
+    sessions = json.loads(Path(sys.argv[1]).read_text())["sessions"]
+    results = {Cell(*ran["args"]["cell"]): ran["result"] == "success" for ran in sessions}
+    print("\n".join(table(results)))
 
 
 # -- choosing -----------------------------------------------------------------------------------
 
 
-def chosen(cells: list[Cell], arguments: list[str]) -> list[Cell]:
-    if arguments == ["--all"]:
-        return cells
-    if arguments == ["--corners"]:
-        return corners(cells)
-    if arguments:
-        say.give_up(f"{' '.join(arguments)} is none of: --corners, --all")
-    return list(dict.fromkeys([*corners(cells), *on_pythons_in_turn(cells)]))
+def cells() -> dict[Cell, list[str]]:
+    """Every combination that this machine can run, with the tags of its session."""
+    found = list(supported(interpreters.find()))
+    corners = {min(found, key=age), max(found, key=age)}
+    in_turn = {*corners, *on_pythons_in_turn(found)}
+    tagged = {"corners": corners, "matrix": in_turn, "all": found}
+    return {cell: [tag for tag, chosen in tagged.items() if cell in chosen] for cell in found}
 
 
-def corners(cells: list[Cell]) -> list[Cell]:
-    return [min(cells, key=age), max(cells, key=age)]
+def supported(minors: Iterable[int]) -> Iterator[Cell]:
+    for cell in product(minors, CHANNELS, DJANGO, REDIS):
+        if cell[0] in DJANGO[cell[2]]:
+            yield Cell(*cell)
+
+
+def age(cell: Cell) -> tuple[object, ...]:
+    """Orders cells so that the oldest of everything comes first."""
+    return list(DJANGO).index(cell.django), cell.channels, cell.redis, cell.python
 
 
 def on_pythons_in_turn(cells: list[Cell]) -> Iterator[Cell]:
@@ -91,27 +87,20 @@ def on_pythons_in_turn(cells: list[Cell]) -> Iterator[Cell]:
         yield on[(turn + turn // len(REDIS)) % len(on)]
 
 
-def supported(minors: Iterable[int]) -> Iterator[Cell]:
-    """Every combination in which Django supports the Python."""
-    supporting = {version: pythons_of(library("Django", version)) for version in DJANGO}
-    for cell in product(minors, CHANNELS, DJANGO, REDIS):
-        if cell[0] in supporting[cell[2]]:
-            yield Cell(*cell)
-
-
-def age(cell: Cell) -> tuple[object, ...]:
-    """Orders cells so that the oldest of everything comes first."""
-    return DJANGO.index(cell.django), cell.channels, cell.redis, cell.python
-
-
 # -- installing ---------------------------------------------------------------------------------
 
 
-def ensure(minor: int, interpreter: str) -> Path:
+def environment_of(cell: Cell) -> Path:
     """The Python of the environment that all cells of a Python share."""
-    ours = minor == sys.version_info[1]
-    folder = environment.DEFAULT if ours else say.ROOT / f".venv-3.{minor}"
-    return environment.ensure(folder, interpreter, "test-channels")
+    ours = cell.python == sys.version_info[1]
+    folder = environment.DEFAULT if ours else say.ROOT / f".venv-3.{cell.python}"
+    return environment.ensure(folder, interpreters.find()[cell.python], "test-channels")
+
+
+def path(cell: Cell) -> str:
+    """The folders of a cell's libraries, for PYTHONPATH."""
+    chosen = {"channels": cell.channels, "Django": cell.django, "redis": cell.redis}
+    return os.pathsep.join(str(library(*each)) for each in chosen.items())
 
 
 def library(name: str, version: str) -> Path:
@@ -128,41 +117,6 @@ def library(name: str, version: str) -> Path:
         say.run([*pip, *options, *alone, f"{name}=={version}.*"])
         stamp.touch()
     return folder
-
-
-def pythons_of(folder: Path) -> set[int]:
-    """The minor versions of Python that the Django in a folder says it supports."""
-    (metadata,) = folder.glob("*.dist-info/METADATA")
-    said = HeaderParser().parsestr(metadata.read_text()).get_all("Classifier", [])
-    versions = [classifier.rpartition(":: 3.")[2] for classifier in said if ":: 3." in classifier]
-    return {int(minor) for minor in versions}
-
-
-# -- running ------------------------------------------------------------------------------------
-
-
-def passes(python: Path, cell: Cell) -> bool:
-    """Run one cell; what was said is shown where it failed."""
-    pytest = [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-    ran = subprocess.run(
-        [*pytest, *TESTS, "-k", SELECTED],
-        cwd=say.ROOT,
-        env={**os.environ, "PYTHONPATH": path(cell)},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-    )
-    if ran.returncode:
-        print(ran.stdout, flush=True)
-    say.step(f"{cell}: {ran.stdout.strip().splitlines()[-1]}")
-    return ran.returncode == 0
-
-
-def path(cell: Cell) -> str:
-    chosen = {"channels": cell.channels, "Django": cell.django, "redis": cell.redis}
-    return os.pathsep.join(str(library(*each)) for each in chosen.items())
 
 
 # -- the table ----------------------------------------------------------------------------------
