@@ -2,7 +2,8 @@
 
 A fetch first says, in the node's row, that all entries so far may have been read, and
 that is stored before any is delivered: whoever buries a dead node knows which it
-certainly never saw. Since every writer to an inbox holds the node's row until its
+certainly never saw. (What a notification shows is delivered at once: see
+:mod:`fairway.database.shown`.) Since every writer to an inbox holds the node's row until its
 entries are stored, entries appear in order of their ids, and none can come later with
 an id below the cursor. What was delivered is deleted with the next fetch, so that a
 connection that breaks loses nothing.
@@ -27,6 +28,7 @@ from .faults import Broken, Conflict, Refused
 from .handed import HandedOver
 from .options import LinkOptions
 from .queries import Cursor
+from .shown import Shown
 from .statements import Call
 from .transaction import Transactions
 from .waking import Listening, Looking, Polling, Waking
@@ -40,6 +42,8 @@ _AHEAD = 2
 _KEPT = 50
 #: Channels of which a fetch tells that messages were handed over; of more the desk tells.
 _TOLD = 50
+#: Seconds that a fetch waits for what was delivered without one to be handed over.
+_COMPANY = 0.0005
 
 Entry = tuple[int, int, Pairs]
 
@@ -108,6 +112,7 @@ class DatabaseFeed:
                 woken = waking.wait(self._options.heartbeat)
                 if not woken:
                     self._transactions.patiently(self._drop_read)
+                self._hand_on(waking.shown())
                 self._fetch_all(woken)
         except Exception as error:
             if not isinstance(error, StoreUnavailable):
@@ -176,11 +181,23 @@ class DatabaseFeed:
             return False
         if self._waking is not None:
             self._waking.arrived()
+        self._pass(rows)
+        return len(rows) == _ROWS
+
+    def _hand_on(self, shown: list[Shown]) -> None:
+        """Deliver entries that need not be fetched: those that come next."""
+        for born, id, sent, body in shown:
+            if (born, id) == (self._cursor[0], self._cursor[1] + 1):
+                self._pass([(id, sent, body)])
+                # The loop gets Python's lock at once, and the fetch tells of what it handed over.
+                self._handed.wait(_COMPANY)
+
+    def _pass(self, rows: list[tuple[int, int, bytes]]) -> None:
+        """Have the loop deliver entries."""
         entries = [(id, sent, unpacked(bytes(body))) for id, sent, body in rows]
         self._cursor = (self._cursor[0], rows[-1][0])
         self._ahead.acquire()
         self._post(self._deliver, self._cursor[0], entries)
-        return len(rows) == _ROWS
 
     def _acks(self, handed: dict[str, int]) -> list[Call]:
         """What tells of messages that were handed over; the node is locked before the counts."""

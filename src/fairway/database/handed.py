@@ -14,7 +14,7 @@ class HandedOver:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.Condition(threading.Lock())
         self._counts: dict[str, int] = {}
 
     def add(self, counts: Mapping[str, int]) -> None:
@@ -22,6 +22,13 @@ class HandedOver:
         with self._lock:
             for name, number in counts.items():
                 self._counts[name] = self._counts.get(name, 0) + number
+            self._lock.notify_all()
+
+    def wait(self, seconds: float) -> None:
+        """Return once there is something to tell of, or after ``seconds``."""
+        with self._lock:
+            if not self._counts:
+                self._lock.wait(seconds)
 
     def take(self, most: int | None = None) -> dict[str, int]:
         """All of it, or none where that is more than ``most`` channels."""

@@ -17,6 +17,7 @@ from ..core.envelope import NORMAL, stamped
 from ..core.outbox import Batch, Send
 from .decide import Outcome, count_field
 from .options import LinkOptions
+from .shown import shown
 from .state import State
 from .statements import Call
 
@@ -91,9 +92,11 @@ class QuickWay:
             for part in (name.encode(), send.body)
         ])  # fmt: skip
         counts = [(name, len(sends)) for name, sends in by_name.items()]
+        # Where many share a transaction, the reader is at it already.
+        told = shown(rows) if total == 1 else ""
         call = (
             "send_directly", len(rows), total, node, self._options.inbox_capacity, counts,
-            capacity, rows, len(counts), self._wake(node), len(rows),
+            capacity, rows, len(counts), self._wake(node), told, len(rows),
         )  # fmt: skip
         return Quick([call])
 

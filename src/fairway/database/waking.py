@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from .connection import Connection
+from .shown import Shown, parse_shown
 
 
 class Waking(Protocol):
@@ -18,6 +19,9 @@ class Waking(Protocol):
 
     def wait(self, seconds: float) -> bool:
         """Return when something may be there, or after ``seconds``: whether most likely it is."""
+
+    def shown(self) -> list[Shown]:
+        """Entries that came along with what ended the last :meth:`wait`, in order."""
 
     def arrived(self) -> None:
         """Something was there."""
@@ -73,6 +77,9 @@ class Looking:
         self._woken.clear()
         return True
 
+    def shown(self) -> list[Shown]:
+        return []
+
     def _look(self) -> int:
         version: int = self._connection.data_version()
         return version
@@ -99,6 +106,9 @@ class Polling:
         self._woken.clear()
         return woken
 
+    def shown(self) -> list[Shown]:
+        return []
+
     def arrived(self) -> None:
         self._paces.arrived()
 
@@ -116,6 +126,7 @@ class Listening:
         connection.execute(f'LISTEN "{channel}"')
         self._connection = connection
         self._raw: Any = connection.raw
+        self._shown: list[Shown] = []
         self._near, self._far = socket.socketpair()
         self._near.setblocking(False)
         self._far.setblocking(False)
@@ -130,14 +141,20 @@ class Listening:
         return woken
 
     def _heard(self) -> bool:
-        """Whether notifications came, which are then forgotten."""
+        """Whether notifications came, of which only what they show is kept."""
         if not self._connection.consume():
             return True  # the connection broke: the reader finds out when it asks
         pgconn = self._raw.pgconn
         heard = False
-        while pgconn.notifies():
+        while notification := pgconn.notifies():
             heard = True
+            if shown := parse_shown(notification.extra):
+                self._shown.append(shown)
         return heard
+
+    def shown(self) -> list[Shown]:
+        shown, self._shown = self._shown, []
+        return shown
 
     def arrived(self) -> None:
         """It will be heard again."""

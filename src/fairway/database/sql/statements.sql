@@ -90,11 +90,12 @@ INSERT INTO {inbox} (node, id, sent, body) VALUES %r;
 
 -- send_directly
 -- On PostgreSQL: messages for one node, if all its channels concerned have room; else an
--- error. Everything hangs on the node's row, which is locked first as everywhere.
+-- error. Everything hangs on the node's row, which is locked first as everywhere. The last
+-- value but one is what the reader shall be told of a single row, in base64, or nothing.
 WITH node AS (
     UPDATE {nodes} SET last_id = last_id + %s, sent = sent + %s
     WHERE id = %s AND lease > 0 AND last_id - read_id < %s
-    RETURNING id, last_id, read_id
+    RETURNING id, born, last_id, read_id, {now} AS at
 ), counted AS (
     INSERT INTO {counts} AS c (field, node, n)
     SELECT v.field, node.id, CAST(v.n AS bigint) FROM node, (VALUES %r) v (field, n)
@@ -102,11 +103,13 @@ WITH node AS (
     RETURNING 1
 ), entered AS (
     INSERT INTO {inbox} (node, id, sent, body)
-    SELECT node.id, node.last_id - CAST(v.i AS bigint), {now}, CAST(v.body AS bytea)
+    SELECT node.id, node.last_id - CAST(v.i AS bigint), node.at, CAST(v.body AS bytea)
     FROM node, (VALUES %r) v (i, body)
 )
-SELECT 1 / (CASE WHEN (SELECT COUNT(*) FROM counted) = %s THEN 1 ELSE 0 END),
-    (SELECT CAST(pg_notify(%s, '') AS text) FROM node WHERE last_id - %s = read_id);
+SELECT 1 / (CASE WHEN (SELECT COUNT(*) FROM counted) = %s THEN 1 ELSE 0 END), (
+    SELECT CAST(pg_notify(%s, born || ' ' || last_id || ' ' || at || ' ' || %s) AS text)
+    FROM node WHERE last_id - %s = read_id
+);
 
 -- deal_directly
 -- On PostgreSQL, while the channel is locked: messages of a normal channel for the only node
