@@ -46,13 +46,14 @@ class Demand:
         self._unread += count
         self._ahead += count - used
 
-    def taken(self, count: int) -> None:
-        """Messages were handed over, or dropped here."""
+    def taken(self, count: int) -> bool:
+        """Messages were handed over, or dropped here. Whether more may be :meth:`wanted`."""
         self.warm = True
         self._taken += count
-        used = min(count, self._unread)
+        used = count if count <= self._unread else self._unread
         self._unread -= used
         self._ahead -= used
+        return self.waiting > 0 or 2 * self._ahead <= self._window
 
     def starved(self) -> None:
         """A reader found nothing: if half a window was taken since, the window is too small."""

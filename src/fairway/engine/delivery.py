@@ -114,7 +114,10 @@ class Delivery:
                     parcel = (deadline, SharedBody(value), None)
                     waiters.extend(self._put_for_group(name, parcel, now, later))
                 elif kind == NORMAL:
-                    waiters.extend(self._put_normal(name, *unstamped(value, sent_ms), now))
+                    parcel = self._unstamped(value, sent_ms, deadline, receipt, now)
+                    waiter = self._put(name, parcel, now)
+                    if waiter is not None:
+                        waiters.append(waiter)
                     dealt[name] = dealt.get(name, 0) + 1
                 else:
                     later.append(partial(self._control, kind, name, value))
@@ -135,10 +138,14 @@ class Delivery:
         # Its sender was told that it is stored, so no bound applies here.
         return self._mailbox.inbox.put(channel, parcel, _UNLIMITED, now)
 
-    def _put_normal(self, channel: str, sent_ms: int, body: bytes, now: float) -> list[Waiter]:
-        parcel = (self._deadline(sent_ms, now), body, Receipt(self.shard, sent_ms))
-        waiter = self._put(channel, parcel, now)
-        return [] if waiter is None else [waiter]
+    def _unstamped(
+        self, value: bytes, entered_ms: int, deadline: float, receipt: Receipt, now: float
+    ) -> Parcel:
+        """A message of a normal channel: of the time of its entry, as most are, or of its own."""
+        sent_ms, body = unstamped(value, entered_ms)
+        if sent_ms == entered_ms:
+            return deadline, body, receipt
+        return self._deadline(sent_ms, now), body, Receipt(self.shard, sent_ms)
 
     def _put_for_group(
         self, group: str, parcel: Parcel, now: float, later: list[Callable[[], None]]

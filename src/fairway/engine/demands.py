@@ -75,8 +75,7 @@ class Demands:
         """Messages of a normal channel were handed over, or dropped, here."""
         with self._lock:
             demand = self._of(channel)
-            demand.taken(count)
-            asks = demand.wanted()
+            asks = demand.wanted() if demand.taken(count) else ()
         if asks:
             self._ask(channel, asks)
 
