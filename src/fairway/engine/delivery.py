@@ -100,6 +100,7 @@ class Delivery:
         waiters: list[Waiter] = []
         later: list[Callable[[], None]] = []
         dealt: dict[str, int] = {}
+        parcel: Parcel
         now = self._mailbox.clock()
         with self._mailbox.lock:
             deadline = self._deadline(sent_ms, now)
