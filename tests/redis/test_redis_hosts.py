@@ -1,6 +1,7 @@
 """The forms of `hosts`: URL, pair, dict, unix socket, TLS, ACL user, database, Sentinel."""
 
 import asyncio
+import gc
 import random
 import subprocess
 import time
@@ -17,6 +18,7 @@ from redis_support import BACK_WITHIN, SLACK, MakeLayer, until
 import redis
 from fairway.errors import ConfigurationError, StoreUnavailable
 from fairway.redis import RedisChannelLayer
+from fairway.redis.hosts import named_dialers
 
 LIMIT = 15
 
@@ -220,6 +222,27 @@ async def test_sentinel_from_threads_and_loops(sentinels: Watched, make_layer: M
 def held(sentinel: RedisServer) -> int:
     """How many connections layers have to a sentinel; sentinels name theirs to one another."""
     return sum(not client["name"] for client in sentinel.connections())
+
+
+@pytest.mark.parametrize("steps", range(4))
+async def test_a_look_at_sentinels_that_is_cancelled_twice_leaves_nothing(
+    sentinels: Watched, steps: int
+) -> None:
+    """As when a layer is closed, and then the loop."""
+    (dialer,) = named_dialers([sentinels.host]).values()
+    heard = asyncio.Event()
+    looking = asyncio.ensure_future(dialer.watch(lambda _: heard.set()))
+    await asyncio.wait_for(heard.wait(), LIMIT)
+    looking.cancel()
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    looking.cancel()
+    await asyncio.gather(looking, return_exceptions=True)
+    gc.disable()  # which would close what was left open
+    try:
+        await until(lambda: not any(held(s) for s in sentinels.sentinels), "some are left", 3)
+    finally:
+        gc.enable()
 
 
 async def round_trip_on(layer: RedisChannelLayer, channel: str) -> None:

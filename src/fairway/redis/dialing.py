@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Protocol, cast
 
 import redis.exceptions
-from redis.asyncio.connection import Connection, ConnectionPool
+from redis.asyncio.connection import AbstractConnection, Connection, ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import NoBackoff
@@ -85,11 +85,7 @@ class SentinelDialer:
         try:
             await _open(self._name, connection)
         finally:
-            try:
-                await _let_go(sentinel)
-            except BaseException:
-                _abandon(connection)  # a loop that ends cancels whoever waits here
-                raise
+            _let_go(sentinel)
         return connection
 
     async def watch(self, heard: Callable[[Place], None]) -> None:
@@ -102,14 +98,19 @@ class SentinelDialer:
                     heard(await sentinel.discover_master(self._master))
                 await asyncio.sleep(_LOOK)
         finally:
-            await _let_go(sentinel)
+            _let_go(sentinel)
 
     def _ask(self) -> Sentinel:
         return Sentinel(self._sentinels, sentinel_kwargs=dict(self._sentinel_arguments))
 
 
-async def _let_go(sentinel: Sentinel) -> None:
-    await asyncio.gather(*[client.aclose() for client in sentinel.sentinels])
+def _let_go(sentinel: Sentinel) -> None:
+    """Close what was opened to sentinels. Without waiting: a layer that is closed cancels whoever
+    looks where the master is, and its loop, which then ends, once more."""
+    for client in sentinel.sentinels:
+        pool = client.connection_pool
+        for connection in (*pool._available_connections, *pool._in_use_connections):
+            _abandon(connection)
 
 
 async def _open(name: str, connection: Connection) -> None:
@@ -142,7 +143,7 @@ async def _within(seconds: float, call: Coroutine[Any, Any, None]) -> None:
     task.result()
 
 
-def _abandon(connection: Connection) -> None:
+def _abandon(connection: AbstractConnection) -> None:
     writer, connection._reader, connection._writer = connection._writer, None, None
     if writer is not None:
         writer.transport.abort()
