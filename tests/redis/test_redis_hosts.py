@@ -245,6 +245,39 @@ async def test_a_look_at_sentinels_that_is_cancelled_twice_leaves_nothing(
         gc.enable()
 
 
+@pytest.mark.parametrize("silent", ["sentinels", "master", "nobody"])
+def test_a_loop_that_ends_while_it_connects_anew_leaves_nothing(
+    sentinels: Watched, make_layer: MakeLayer, silent: str
+) -> None:
+    """Its connections broke when its tasks had been cancelled already."""
+    master = sentinels.master
+    frozen = {"sentinels": sentinels.sentinels, "master": [master], "nobody": []}[silent]
+
+    async def cut_at_the_end() -> None:
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            master.cut_connections()
+            for server in frozen:
+                server.pause()
+            await asyncio.sleep(0.1 if frozen else 0.001)  # they are seen to be gone
+
+    async def serve() -> None:
+        layer = make_layer(sentinels.host)
+        await round_trip(layer)
+        await asyncio.sleep(1.3)
+        await round_trip(layer)  # from now on this loop has connections of its own
+        cutting = asyncio.ensure_future(cut_at_the_end())
+        await asyncio.sleep(0.3)
+        assert not cutting.done()
+
+    try:
+        asyncio.run(serve())
+    finally:
+        for server in frozen:
+            server.resume()
+
+
 async def round_trip_on(layer: RedisChannelLayer, channel: str) -> None:
     await layer.send(channel, {})
     await asyncio.wait_for(layer.receive(channel), LIMIT)

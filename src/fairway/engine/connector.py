@@ -39,6 +39,18 @@ class Health(Protocol):
         """A connection is not wanted any more."""
 
 
+#: The name of tasks that connect, and seconds that those that were cancelled may need to end.
+_ATTEMPT = "fairway-connecting"
+_ENDING = 1.0
+
+
+async def attempts_end() -> None:
+    """Wait for the attempts in this loop, which were cancelled, to leave nothing open."""
+    attempts = [task for task in asyncio.all_tasks() if task.get_name() == _ATTEMPT]
+    if attempts:
+        await asyncio.wait(attempts, timeout=_ENDING)
+
+
 class Connector(Generic[C]):
     """One connection that is made anew whenever it breaks. Lives in one event loop.
 
@@ -65,7 +77,7 @@ class Connector(Generic[C]):
     def start(self) -> None:
         """Begin to connect, if there is neither a connection nor an attempt."""
         if self.connection is None and self._task is None and not self._closed:
-            self._task = asyncio.get_running_loop().create_task(self._connect())
+            self._task = asyncio.get_running_loop().create_task(self._connect(), name=_ATTEMPT)
 
     def close(self) -> None:
         """Drop the connection for good."""

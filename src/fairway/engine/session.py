@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from ..core.outbox import Outbox
 from ..errors import StoreUnavailable
 from ..store import Link, Shard
-from .connector import LONGEST_PAUSE, Connector, Health
+from .connector import LONGEST_PAUSE, Connector, Health, attempts_end
 
 
 class Writer:
@@ -158,4 +158,5 @@ class Session:
             yield
         finally:
             self.close()
+            await attempts_end()
             await asyncio.sleep(0)  # the turn in which the sockets are closed
