@@ -37,9 +37,9 @@ lint: dev-environment ## ruff, its formatter, and mypy --strict
 
 matrix: dev-environment ## what was written for Channels, on every Channels with every Django and redis-py
 	@$(PYTHON) scripts/system_packages.py
-	@mkdir -p .nox
+	@mkdir -p .nox && rm -f .nox/matrix.json
 	@$(VENV) -m nox --report .nox/matrix.json; status=$$?; \
-	$(VENV) scripts/channels_matrix.py .nox/matrix.json; exit $$status
+	test ! -f .nox/matrix.json || $(VENV) scripts/channels_matrix.py .nox/matrix.json; exit $$status
 
 tutorial: ## Channels' tutorial word for word, from a checkout of Channels (DOCS=../channels/docs)
 	@$(PYTHON) scripts/environment.py tutorial

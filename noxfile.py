@@ -40,7 +40,7 @@ AT_ONCE = "2"
 )
 def channels(session: nox.Session, cell: Cell) -> None:
     """What was written for Channels, on one version of everything."""
-    python = channels_matrix.environment_of(cell)
+    python = channels_matrix.environment_on(cell.python)
     pytest = [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", AT_ONCE]
     env = {"PYTHONPATH": channels_matrix.path(cell)}
     # What was said is shown where it failed.

@@ -9,6 +9,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator
+from functools import cache
 from itertools import groupby, product
 from pathlib import Path
 from typing import NamedTuple
@@ -90,11 +91,12 @@ def on_pythons_in_turn(cells: list[Cell]) -> Iterator[Cell]:
 # -- installing ---------------------------------------------------------------------------------
 
 
-def environment_of(cell: Cell) -> Path:
+@cache
+def environment_on(minor: int) -> Path:
     """The Python of the environment that all cells of a Python share."""
-    ours = cell.python == sys.version_info[1]
-    folder = environment.DEFAULT if ours else say.ROOT / f".venv-3.{cell.python}"
-    return environment.ensure(folder, interpreters.find()[cell.python], "test-channels")
+    ours = minor == sys.version_info[1]
+    folder = environment.DEFAULT if ours else say.ROOT / f".venv-3.{minor}"
+    return environment.ensure(folder, interpreters.find()[minor], "test-channels")
 
 
 def path(cell: Cell) -> str:

@@ -46,14 +46,13 @@ class Demand:
         self._unread += count
         self._ahead += count - used
 
-    def taken(self, count: int) -> bool:
-        """Messages were handed over, or dropped here. Whether more may be :meth:`wanted`."""
+    def taken(self, count: int) -> None:
+        """Messages were handed over, or dropped here."""
         self.warm = True
         self._taken += count
         used = count if count <= self._unread else self._unread
         self._unread -= used
         self._ahead -= used
-        return self.waiting > 0 or 2 * self._ahead <= self._window
 
     def starved(self) -> None:
         """A reader found nothing: if half a window was taken since, the window is too small."""

@@ -100,7 +100,6 @@ class Delivery:
         waiters: list[Waiter] = []
         later: list[Callable[[], None]] = []
         dealt: dict[str, int] = {}
-        parcel: Parcel
         now = self._mailbox.clock()
         with self._mailbox.lock:
             deadline = self._deadline(sent_ms, now)
@@ -115,8 +114,8 @@ class Delivery:
                     parcel = (deadline, SharedBody(value), None)
                     waiters.extend(self._put_for_group(name, parcel, now, later))
                 elif kind == NORMAL:
-                    parcel = self._unstamped(value, sent_ms, deadline, receipt, now)
-                    waiter = self._put(name, parcel, now)
+                    dated = self._unstamped(value, sent_ms, deadline, receipt, now)
+                    waiter = self._put(name, dated, now)
                     if waiter is not None:
                         waiters.append(waiter)
                     dealt[name] = dealt.get(name, 0) + 1

@@ -75,7 +75,8 @@ class Demands:
         """Messages of a normal channel were handed over, or dropped, here."""
         with self._lock:
             demand = self._of(channel)
-            asks = demand.wanted() if demand.taken(count) else ()
+            demand.taken(count)
+            asks = demand.wanted()
         if asks:
             self._ask(channel, asks)
 
