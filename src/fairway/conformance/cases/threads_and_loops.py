@@ -184,7 +184,9 @@ async def closed_loop(h: Harness) -> None:
         for n in range(3):
             await layer.send(channel, {"n": n})
         got = [message["n"] for message in await receive_count(h, layer, channel, 3)]
-        require_equal(got, [0, 1, 2], "messages after a loop was closed")
+        # Over several shards a normal channel's order is not promised.
+        in_order = got if "!" in channel else sorted(got)
+        require_equal(in_order, [0, 1, 2], "messages after a loop was closed")
         require(not kept.result().done(), "the abandoned receive came back to life")
 
 
