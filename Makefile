@@ -23,6 +23,7 @@ demo: ## run the chat and its live panel (PORT=8000; LAYER=sqlite: in processes 
 
 test: lint ## lint, then test on the oldest, the newest and the default Python here
 	@$(PYTHON) scripts/system_packages.py
+	@$(VENV) -m benchmarks.foreign_servers
 	@$(VENV) scripts/core_tests.py
 	@$(VENV) scripts/asyncio_tests.py
 	@$(VENV) scripts/redis_py_matrix.py
@@ -48,6 +49,7 @@ tutorial: ## Channels' tutorial word for word, from a checkout of Channels (DOCS
 
 bench: dev-environment ## measure against the peers; prints the tables of docs/benchmarks.md
 	@$(PYTHON) scripts/system_packages.py
+	@$(VENV) -m benchmarks.foreign_servers
 	@$(VENV) -m benchmarks
 
 soak: dev-environment ## faults at random under load, with a ledger of every message (MINUTES=10)

@@ -26,7 +26,7 @@ import click
 from fairway.conformance import all_cases
 from fairway.conformance.case import PROMISES, Case
 
-from . import django_settings  # noqa: F401  # finds a driver for MariaDB
+from . import django_settings  # noqa: F401  # finds a driver for MySQL
 from .conformance_layers import COLUMNS
 from .render import DOCS, between_markers
 from .servers import servers_for

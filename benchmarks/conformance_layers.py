@@ -74,6 +74,7 @@ COLUMNS = {
     "fairway.sqlite": Column(_DATABASE, "sqlite", {"alias": "sqlite", **_FAST}),
     "fairway.postgresql": Column(_DATABASE, "postgresql", {"alias": "postgresql", **_FAST}),
     "fairway.mariadb": Column(_DATABASE, "mariadb", {"alias": "mariadb", **_FAST}),
+    "fairway.mysql": Column(_DATABASE, "mysql", {"alias": "mysql", **_FAST}),
     "channels_redis.core": Column(
         "channels_redis.core.RedisChannelLayer", "redis", _ON_REDIS, apart=True
     ),

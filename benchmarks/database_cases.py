@@ -27,6 +27,7 @@ _BARS: dict[str, dict[str, dict[str, float]]] = {
         "normal": {_PUBSUB: 1.5},
         "latency:p50": {"": 10_000},
     },
+    "mysql": {},
 }
 
 #: Those of the cases of two processes that say something new on a database.

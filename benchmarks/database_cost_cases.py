@@ -12,7 +12,7 @@ from .database_use import Use, use_of
 from .process_cases import IN_FLIGHT, PAUSE, fan_out, join, messages, warm_specific, warm_up
 from .servers import DATABASES
 
-_SERVERS = ("postgresql", "mariadb")
+_SERVERS = ("postgresql", "mariadb", "mysql")
 #: Messages per second beside which the application is measured: fewer than any layer can carry.
 _STEADY = 500
 #: So long that no heartbeat comes while a case waits.

@@ -1,4 +1,4 @@
-"""Private PostgreSQL and MariaDB servers that can be killed and brought back."""
+"""Private PostgreSQL, MariaDB and MySQL servers that can be killed and brought back."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from .foreign_servers import MYSQL, OLDEST_POSTGRESQL, program
 from .leash import kill, leashed
 from .servers import free_port
 
@@ -161,17 +162,33 @@ class PostgreSQLServer(DatabaseServer):
             )
         )
 
-    @staticmethod
-    def _as_user(command: list[str]) -> list[str]:
-        program = shutil.which(command[0]) or max(glob(f"/usr/lib/postgresql/*/bin/{command[0]}"))
-        words = [program, *command[1:]]
+    def _program(self, name: str) -> str:
+        return shutil.which(name) or max(glob(f"/usr/lib/postgresql/*/bin/{name}"))
+
+    def _as_user(self, command: list[str]) -> list[str]:
+        words = [self._program(command[0]), *command[1:]]
         return words if os.geteuid() else ["setpriv", "--reuid=nobody", "--clear-groups", *words]
 
 
-class MariaDBServer(DatabaseServer):
-    """MariaDB, with as little as it runs with."""
+class OldestPostgreSQLServer(PostgreSQLServer):
+    """The oldest version that the layer serves, without the extension that counts statements."""
 
-    title = "MariaDB"
+    title = "PostgreSQL 13"
+
+    def __init__(self) -> None:
+        super().__init__(shared_preload_libraries="")
+
+    def _program(self, name: str) -> str:
+        return program(OLDEST_POSTGRESQL, name)
+
+
+class _MySQLKin(DatabaseServer):
+    """What MariaDB and MySQL have in common; with as little as they run with."""
+
+    @property
+    def data(self) -> Path:
+        """The folder that holds a folder for each database."""
+        return self.folder / "data"
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -182,35 +199,39 @@ class MariaDBServer(DatabaseServer):
         }  # fmt: skip
 
     def install(self) -> None:
-        self.data = self.folder / "data"
-        user = ["--user=mysql"] if os.geteuid() == 0 else []
-        if user:
-            owner = pwd.getpwnam("mysql")
+        if os.geteuid() == 0:
+            owner = pwd.getpwnam("nobody")
             os.chown(self.folder, owner.pw_uid, owner.pw_gid)
-        self._carry_out(
-            ["mariadb-install-db", "--no-defaults", f"--datadir={self.data}", self._tmpdir,
-             "--auth-root-authentication-method=normal", "--skip-test-db", *user]
-        )  # fmt: skip
-        self._user = user
+        self._carry_out(self._installation())
 
-    @property
-    def _tmpdir(self) -> str:
-        # One that starts deletes the temporary tables of all others in the same place.
-        return f"--tmpdir={self.folder}"
+    def command(self) -> list[str]:
+        return [
+            *self._server(), *self._place(), f"--port={self.port}", "--bind-address=127.0.0.1",
+            f"--socket={self.folder}/socket", f"--pid-file={self.folder}/pid",
+            "--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=64M",
+        ]  # fmt: skip
+
+    def _installation(self) -> list[str]:
+        """The command that creates the data folder."""
+        raise NotImplementedError
+
+    def _server(self) -> list[str]:
+        """The server's program, and what only this one knows."""
+        raise NotImplementedError
+
+    def _place(self) -> list[str]:
+        """Where a server has its files, and as whom it runs."""
+        return [
+            f"--datadir={self.data}",
+            # One that starts deletes the temporary tables of all others in the same place.
+            f"--tmpdir={self.folder}",
+            *(["--user=nobody"] if os.geteuid() == 0 else []),
+        ]
 
     def start(self) -> float:
         ready = super().start()
         self.ask("CREATE DATABASE IF NOT EXISTS fairway CHARACTER SET utf8mb4")
         return ready
-
-    def command(self) -> list[str]:
-        program = shutil.which("mariadbd", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-        return [
-            program or "mariadbd", "--no-defaults", f"--datadir={self.data}",
-            f"--port={self.port}", "--bind-address=127.0.0.1", f"--socket={self.folder}/socket",
-            f"--pid-file={self.folder}/pid", "--innodb-flush-log-at-trx-commit=2",
-            "--innodb-buffer-pool-size=64M", "--skip-name-resolve", self._tmpdir, *self._user,
-        ]  # fmt: skip
 
     def ask(self, statement: str) -> list[tuple[Any, ...]]:
         from .mysql_driver import MySQLdb
@@ -238,6 +259,48 @@ class MariaDBServer(DatabaseServer):
         return len(found)
 
 
+class MariaDBServer(_MySQLKin):
+    """MariaDB."""
+
+    title = "MariaDB"
+
+    def _installation(self) -> list[str]:
+        return [
+            "mariadb-install-db", "--no-defaults", *self._place(),
+            "--auth-root-authentication-method=normal", "--skip-test-db",
+        ]  # fmt: skip
+
+    def _server(self) -> list[str]:
+        found = shutil.which("mariadbd", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+        return [found or "mariadbd", "--no-defaults", "--skip-name-resolve"]
+
+
+class MySQLServer(_MySQLKin):
+    """MySQL, with the binary log that it has unless told otherwise."""
+
+    title = "MySQL"
+
+    def _installation(self) -> list[str]:
+        return [*self._mysqld(), "--initialize-insecure", *self._place()]
+
+    def _server(self) -> list[str]:
+        return [
+            *self._mysqld(), "--mysqlx=OFF", "--sync-binlog=0", "--max-connections=200",
+            "--secure-file-priv=NULL",  # its folder is one that only an installation makes
+            "--tls-version=",  # PyMySQL would take it, and several turns of Python for each packet
+        ]  # fmt: skip
+
+    @staticmethod
+    def _mysqld() -> list[str]:
+        found = Path(program(MYSQL, "mysqld"))
+        return [str(found), "--no-defaults", f"--basedir={found.parent.parent}"]
+
+
+_SERVERS: dict[str, type[DatabaseServer]] = {
+    "postgresql": PostgreSQLServer, "mariadb": MariaDBServer, "mysql": MySQLServer,
+}  # fmt: skip
+
+
 @contextmanager
 def told_to_processes(store: str) -> Iterator[None]:
     """A fresh database of this kind: ``django_settings`` finds it in the environment."""
@@ -262,7 +325,7 @@ def _settings(store: str, stack: ExitStack) -> dict[str, Any]:
     if store == "sqlite":
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="fairway-sqlite-"))
         return {"ENGINE": "django.db.backends.sqlite3", "NAME": f"{folder}/db.sqlite3"}
-    server = stack.enter_context(PostgreSQLServer() if store == "postgresql" else MariaDBServer())
+    server = stack.enter_context(_SERVERS[store]())
     return server.settings
 
 

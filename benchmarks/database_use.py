@@ -57,7 +57,7 @@ def _use_of_postgresql(settings: dict[str, Any]) -> Use:
     return Use(_cpu([int(pid), *_children(int(pid))]), float(statements or 0), float(log))
 
 
-def _use_of_mariadb(settings: dict[str, Any]) -> Use:
+def _use_of_mysql(settings: dict[str, Any]) -> Use:
     from .mysql_driver import MySQLdb
 
     connection = MySQLdb.connect(
@@ -77,7 +77,8 @@ def _use_of_mariadb(settings: dict[str, Any]) -> Use:
 
 _USES: dict[str, Callable[[dict[str, Any]], Use]] = {
     "postgresql": _use_of_postgresql,
-    "mariadb": _use_of_mariadb,
+    "mariadb": _use_of_mysql,
+    "mysql": _use_of_mysql,
 }
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 #: Stores that are databases of Django's.
-DATABASES = ("postgresql", "sqlite", "mariadb")
+DATABASES = ("postgresql", "sqlite", "mariadb", "mysql")
 
 #: Seconds a server may take to start.
 _PATIENCE = 20

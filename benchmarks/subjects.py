@@ -11,6 +11,8 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
+from .servers import DATABASES
+
 #: Above anything a case leaves unread: the peers' limits are not what is measured.
 PLENTY = 1_000_000
 
@@ -74,8 +76,7 @@ def _filled(value: Any, servers: Sequence[str]) -> Any:
 
 
 _REDIS = {"hosts": "{servers}", "capacity": PLENTY}
-_DATABASES = ("postgresql", "sqlite", "mariadb")
-_BESIDE_DATABASES = (*_DATABASES, *(f"{alias}-beside" for alias in _DATABASES))
+_BESIDE_DATABASES = (*DATABASES, *(f"{alias}-beside" for alias in DATABASES))
 
 _LAYERS = [
     Layer(
@@ -103,7 +104,7 @@ _LAYERS = [
             f"fairway.{alias}", "fairway.database.DatabaseChannelLayer", alias, True,
             {"alias": alias, "capacity": PLENTY, "inbox_capacity": PLENTY},
         )
-        for alias in _DATABASES
+        for alias in DATABASES
     ],
     Layer("channels_postgres", "benchmarks.database_servers.peer_layer", "postgresql", False),
 ]  # fmt: skip

@@ -9,7 +9,10 @@ from rich.table import Table
 
 from .results import Row
 
-_DATABASES = {"postgresql": "on PostgreSQL", "sqlite": "on SQLite", "mariadb": "on MariaDB"}
+_DATABASES = {
+    "postgresql": "on PostgreSQL", "sqlite": "on SQLite", "mariadb": "on MariaDB",
+    "mysql": "on MySQL",
+}  # fmt: skip
 _ON_DATABASES = {
     "": "Two processes",
     "-cost": "What a message costs",

@@ -7,7 +7,12 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
-from benchmarks.database_servers import MariaDBServer, PostgreSQLServer
+from benchmarks.database_servers import (
+    MariaDBServer,
+    MySQLServer,
+    OldestPostgreSQLServer,
+    PostgreSQLServer,
+)
 from database_support import FAST, MakeLayer, know
 
 from fairway.database import DatabaseChannelLayer
@@ -40,7 +45,27 @@ def mariadb() -> Iterator[MariaDBServer]:
         yield server
 
 
-@pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
+@pytest.fixture(scope="session")
+def mysql() -> Iterator[MySQLServer]:
+    import benchmarks.django_settings  # noqa: F401  # finds a driver
+
+    with MySQLServer() as server:
+        ((version,),) = server.ask("SELECT VERSION()")
+        assert "MariaDB" not in version
+        know("mysql", server.settings)
+        yield server
+
+
+@pytest.fixture(scope="session")
+def oldest_postgresql() -> Iterator[OldestPostgreSQLServer]:
+    with OldestPostgreSQLServer() as server:
+        ((version,),) = server.ask("SHOW server_version")
+        assert version.startswith("13.")
+        know("oldest_postgresql", server.settings)
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "mariadb", "mysql"])
 def alias(request: pytest.FixtureRequest) -> str:
     """Each database in turn."""
     request.getfixturevalue(request.param)
@@ -52,7 +77,7 @@ def make_layer(request: pytest.FixtureRequest) -> Generator[MakeLayer, None, Non
     """Makes layers, each test's in tables of its own, and closes them."""
     made: list[DatabaseChannelLayer] = []
     prefix = f"t{secrets.token_hex(4)}"
-    for name in ("alias", "sqlite", "postgresql", "mariadb"):
+    for name in ("alias", "sqlite", "postgresql", "mariadb", "mysql", "oldest_postgresql"):
         if name in request.fixturenames:
             request.getfixturevalue(name)  # the servers must outlive the layers
 

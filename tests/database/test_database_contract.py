@@ -6,7 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import uvloop
-from benchmarks.database_servers import MariaDBServer, PostgreSQLServer
+from benchmarks.database_servers import (
+    MariaDBServer,
+    MySQLServer,
+    OldestPostgreSQLServer,
+    PostgreSQLServer,
+)
 from database_support import FAST, MakeLayer, wipe
 
 from fairway.conformance import LayerHarness
@@ -45,6 +50,16 @@ def test_contract_on_postgresql(
 
 def test_contract_on_mariadb(conformance_case: ConformanceCase, mariadb: MariaDBServer) -> None:
     conformance_case(DatabaseHarness("mariadb"))
+
+
+def test_contract_on_mysql(conformance_case: ConformanceCase, mysql: MySQLServer) -> None:
+    conformance_case(DatabaseHarness("mysql"))
+
+
+def test_contract_on_the_oldest_postgresql(
+    conformance_case: ConformanceCase, oldest_postgresql: OldestPostgreSQLServer
+) -> None:
+    conformance_case(DatabaseHarness("oldest_postgresql"))
 
 
 def test_encrypted_under_uvloop(make_layer: MakeLayer, alias: str) -> None:

@@ -56,7 +56,7 @@ async def adds_up(traffic: Traffic, layer: DatabaseChannelLayer, **span: int) ->
     assert len(missing) <= await drops(layer), by_channel(missing)
 
 
-@pytest.fixture(params=["postgresql", "mariadb"])
+@pytest.fixture(params=["postgresql", "mariadb", "mysql"])
 def server(request: pytest.FixtureRequest) -> DatabaseServer:
     """Each database server in turn."""
     found: DatabaseServer = request.getfixturevalue(request.param)

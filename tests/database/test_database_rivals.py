@@ -22,6 +22,7 @@ from fairway.database.transaction import Transactions
 WAITING = {
     "PostgreSQL": "SELECT 1 FROM pg_locks WHERE NOT granted",
     "MariaDB": "SELECT 1 FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'",
+    "MySQL": "SELECT 1 FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'",
 }
 
 
@@ -32,7 +33,7 @@ def node_of(channel: str) -> str:
 # -- deadlocks and serialization failures ----------------------------------------------------
 
 
-@pytest.fixture(params=["postgresql", "mariadb"])
+@pytest.fixture(params=["postgresql", "mariadb", "mysql"])
 def server(request: pytest.FixtureRequest) -> DatabaseServer:
     """Each database server in turn."""
     found: DatabaseServer = request.getfixturevalue(request.param)
