@@ -120,9 +120,11 @@ class Mailbox:
             found = self.inbox.take_or_enlist(channels, self.clock, LoopWaiter)
         finally:
             self.lock.release()
-        if not isinstance(found, LoopWaiter):
-            if found[1][2] is not None or self.inbox.drops:
-                self._report(found)
+        if isinstance(found, tuple):
+            if self.inbox.drops:
+                self.report_drops()
+            if found[1][2] is not None and self.on_taken is not None:
+                self.on_taken(*found)
             return found
         found.mailbox = self
         if self._closed_by is not None:

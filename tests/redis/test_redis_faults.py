@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -249,3 +250,28 @@ async def test_a_read_that_the_server_does_not_know_to_be_dead(
             own_server.cut_connections()
             admin.client_kill_filter(_type="normal", skipme=True)
         await asyncio.gather(haunting, return_exceptions=True)
+
+
+async def test_what_is_taken_while_a_shard_is_told_afresh_is_not_counted_off_twice(
+    make_layer: MakeLayer, server: RedisServer
+) -> None:
+    """The count that a shard is told after a break is of what lies here at that moment."""
+    layer = make_layer(server, heartbeat=60, lease=200)
+    channel = await layer.new_channel()
+    await layer.send("elsewhere", {})
+    await asyncio.sleep(1.1)  # from now on this loop reads what comes
+    for n in range(11):
+        await layer.send(channel, {"n": n})
+    assert await layer.receive(channel) == {"n": 0}
+    engine = layer.store
+    await until(lambda: engine.mailbox.inbox.pending(channel) == 10, "not all came")
+    (shard,) = engine.shards
+    engine.home_soon(engine.node.returned, shard)
+    holds = threading.Event()
+    engine.home_soon(holds.set)
+    assert holds.wait(10)  # the I/O thread goes on; this loop, which is to count, does not
+    for _ in range(3):
+        with pytest.raises(StopIteration):
+            layer.receive(channel).send(None)
+    await asyncio.sleep(0.5)
+    assert (await layer.channel_statistics(channel))["messages_pending"] == 7

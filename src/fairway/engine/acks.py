@@ -50,6 +50,12 @@ class Acks:
         with self._lock:
             self._held.setdefault(shard, Counter())
 
+    def forget_held(self, shard: str) -> None:
+        """The shard will be told of what waits at this moment: what was held until now is in it."""
+        with self._lock:
+            if shard in self._held:
+                self._held[shard] = Counter()
+
     def resume(self, shard: str) -> None:
         """Send what was held; call it in the I/O thread."""
         with self._lock:

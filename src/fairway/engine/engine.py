@@ -195,27 +195,34 @@ class Engine:
             normal = channels if "!" not in channels[0] else ()
         else:
             normal = [channel for channel in channels if "!" not in channel]
+        found = self.mailbox.take(channels, timeout)
         if not normal:
-            return self.mailbox.take(channels, timeout)
-        taken = self.mailbox.take(channels, 0)
-        if taken is not None:
-            if len(channels) > 1:
-                self.node.demand.passed_over(normal)
-            return taken
-        if timeout == 0:
+            return found
+        if found is not None and not isinstance(found, tuple):
+            return self._wait_at_normal(normal, found)
+        if found is None or len(channels) > 1:
+            self._say_handed()
+        if found is None:
             self.node.demand.polled(normal)
-            return None
-        return self._receive_normal(channels, normal, timeout)
+        elif len(channels) > 1:
+            self.node.demand.passed_over(normal)
+        return found
 
-    async def _receive_normal(
-        self, channels: Sequence[str], normal: Sequence[str], timeout: float | None
+    async def _wait_at_normal(
+        self, normal: Sequence[str], coming: Awaitable[Taken | None]
     ) -> Taken | None:
+        self._say_handed()
         self.node.demand.waits(normal)
         try:
-            taken = self.mailbox.take(channels, timeout)
-            return await taken if isinstance(taken, Awaitable) else taken
+            return await coming
         finally:
             self.node.demand.left(normal)
+
+    def _say_handed(self) -> None:
+        """Demand grows by what was handed over; have it know that before it hears of a reader."""
+        session = self.session_here()
+        if session is not None:
+            session.say_handed()
 
     def receive_blocking(self, channels: Sequence[str], timeout: float | None) -> Taken | None:
         self.node.read_in(None)
@@ -430,7 +437,7 @@ class Engine:
         return self._home_session
 
     def _make_session(self) -> Session:
-        return Session(self.shards, self.health, self.options.patience)
+        return Session(self.shards, self.health, self.options.patience, self.node.gone)
 
     def reply(self) -> tuple[Done, Awaitable[Any]]:
         """A callback for the I/O thread, and what the caller awaits meanwhile."""
@@ -438,6 +445,7 @@ class Engine:
 
     def _session_ended(self, session: Session) -> None:
         """What it had no time to acknowledge would count as unread for ever."""
+        session.say_handed()
         for shard, writer in session.writers.items():
             for channel, number in writer.outbox.take_acks().items():
                 self.node.acks.add(None, shard, channel, number)

@@ -127,19 +127,22 @@ class Node:
         loop.call_soon_threadsafe(self._recount, shard)
 
     def _recount(self, shard: str) -> None:
-        unread, cursor = self._unread_of(shard), self.pumps[shard].cursor
+        self.pumps.say_handed()
+        with self._mailbox.lock:
+            unread = self._unread_of(shard)
+            self.acks.forget_held(shard)
+        cursor = self.pumps[shard].cursor
         self._engine.home_soon(
             self._query, shard, "resync", (cursor, unread), lambda *_: self.acks.resume(shard)
         )
 
     def _unread_of(self, shard: str) -> dict[str, int]:
-        """What a shard should count as waiting here, by channel."""
-        with self._mailbox.lock:
-            return {
-                channel: number
-                for channel, parcels in self._mailbox.inbox.parcels()
-                if (number := counted(parcels).get(shard, 0))
-            }
+        """What a shard should count as waiting here, by channel. Call it with the lock."""
+        return {
+            channel: number
+            for channel, parcels in self._mailbox.inbox.parcels()
+            if (number := counted(parcels).get(shard, 0))
+        }
 
     def _lost_data(self, shard: str) -> None:
         """The inbox is gone; the heartbeat finds out what else is."""
@@ -176,17 +179,23 @@ class Node:
 
     def taken(self, channel: str, parcel: Parcel) -> None:
         """A message went to a reader: its shard counts it no more."""
-        self.acks.add(self._engine.session_here(), parcel[2].shard, channel, 1)
+        session = self._engine.session_here()
+        if session is None:
+            self.gone(None, parcel[2].shard, channel, 1)
+        else:
+            session.writers[parcel[2].shard].handed_over(channel)
+
+    def gone(self, session: Session | None, shard: str, channel: str, number: int) -> None:
+        """Messages of a channel are here no more, which a shard is to hear, by this session."""
+        self.acks.add(session, shard, channel, number)
         if "!" not in channel:
-            self.demand.taken(channel, 1)
+            self.demand.taken(channel, number)
 
     def dropped(self, channel: str, parcels: Sequence[Parcel]) -> None:
         """Messages were dropped here: their shards count them no more."""
         session = self._engine.session_here()
         for shard, number in counted(parcels).items():
-            self.acks.add(session, shard, channel, number)
-        if "!" not in channel:
-            self.demand.taken(channel, len(parcels))
+            self.gone(session, shard, channel, number)
 
     def dealt(self, channel: str, shard: str, count: int) -> None:
         """Messages of a normal channel came."""
@@ -249,7 +258,8 @@ class Node:
             self.listing.remove_all()
             for shard in self._engine.shards:
                 self.acks.hold(shard)
-            counts = {shard: self._unread_of(shard) for shard in self._engine.shards}
+            with self._mailbox.lock:
+                counts = {shard: self._unread_of(shard) for shard in self._engine.shards}
             if of_groups := self._mailbox.without_receipt():
                 self._lost("channels in groups", of_groups)
             unread = {channel: self.demand.unread(channel) for channel in self.demand.channels()}

@@ -56,6 +56,11 @@ class Pumps:
                 if pump.loop is None:
                     pump.start()
 
+    def say_handed(self) -> None:
+        """Have the loop that reads say what it handed over; call it there."""
+        if self._session is not None:
+            self._session.say_handed()
+
     def watch(self) -> None:
         """A loop that stopped without a word reads nothing any more."""
         session = self._session

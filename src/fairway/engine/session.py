@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Callable, Mapping
+from functools import partial
 
 from ..core.outbox import Outbox
 from ..errors import StoreUnavailable
@@ -15,13 +16,21 @@ from .connector import LONGEST_PAUSE, Connector, Health, attempts_end
 class Writer:
     """Flushes the outbox of one shard, once per loop turn, whatever it holds then.
 
+    Before, ``handed`` hears how many messages of a channel were handed over in the turn: one
+    by one that would be half of what receiving costs.
+
     While the shard can't be reached calls wait, for ``patience`` seconds from the break
     at the most, whatever an attempt to connect takes; after that they fail within
     ``LONGEST_PAUSE`` until it can be reached again.
     """
 
-    def __init__(self, shard: Shard, health: Health, patience: float):
+    def __init__(
+        self, shard: Shard, health: Health, patience: float, handed: Callable[[str, int], None]
+    ):
         self.outbox = Outbox()
+        self._handed = handed
+        #: The channel of the last message handed over in this turn, and how many since.
+        self._channel, self._number = "", 0
         self._loop = asyncio.get_running_loop()
         self._patience = patience
         self._broken_since: float | None = None
@@ -55,6 +64,20 @@ class Writer:
                 link.write(self.outbox.collect())
         self.flush_soon()
 
+    def handed_over(self, channel: str) -> None:
+        """A message of ``channel`` that the shard counts was handed over in this loop."""
+        if channel != self._channel:
+            self.say_handed()
+            self._channel = channel
+            self.flush_soon()
+        self._number += 1
+
+    def say_handed(self) -> None:
+        """Say now what was handed over."""
+        channel, number, self._channel, self._number = self._channel, self._number, "", 0
+        if number:
+            self._handed(channel, number)
+
     def close(self) -> None:
         """Drop the connection; calls that wait for it fail, and so do those that come."""
         self._flush()
@@ -67,6 +90,7 @@ class Writer:
         self._connector.close_in(self._loop)
 
     def _flush(self) -> None:
+        self.say_handed()
         self._scheduled = False
         self._single = len(self.outbox) <= 1
         link = self._connector.connection
@@ -119,11 +143,16 @@ class Session:
     """The writers of one event loop. Closes itself when its loop ends as ``asyncio.run`` does."""
 
     def __init__(
-        self, shards: Mapping[str, Shard], health: Callable[[str], Health], patience: float
+        self,
+        shards: Mapping[str, Shard],
+        health: Callable[[str], Health],
+        patience: float,
+        handed: Callable[[Session, str, str, int], None],
     ):
         self.loop = asyncio.get_running_loop()
         self.writers = {
-            name: Writer(shard, health(name), patience) for name, shard in shards.items()
+            name: Writer(shard, health(name), patience, partial(handed, self, name))
+            for name, shard in shards.items()
         }
         self._on_close: Callable[[], None] | None = None
         self._until_shutdown = self._close_at_shutdown()
@@ -134,6 +163,11 @@ class Session:
     def on_close(self, callback: Callable[[], None]) -> None:
         """Have ``callback`` called, once, when the session ends."""
         self._on_close = callback
+
+    def say_handed(self) -> None:
+        """Say now what this loop handed over; call it there, or once the loop was closed."""
+        for writer in self.writers.values():
+            writer.say_handed()
 
     def close(self) -> None:
         """Drop the connections of this loop; call it in the loop."""
