@@ -21,9 +21,10 @@ JOIN, LEAVE, FLUSH = "+", "-", "*"
 #: The node itself wrote this, to hear when it has read all that came before.
 ECHO = "="
 
-#: Bytes before a normal channel's message: when it was sent, in milliseconds, big-endian; 0
-#: where that is when its entry was written.
+#: Bytes before a normal channel's message: when it was sent, in milliseconds, big-endian.
 STAMP = 8
+#: Those of one that was sent when its entry was written.
+AS_ENTERED = bytes(STAMP)
 
 _MARKS = (GROUP, NORMAL, JOIN, LEAVE, FLUSH, ECHO)
 
@@ -49,4 +50,6 @@ def stamped(sent_ms: int, body: bytes) -> bytes:
 
 def unstamped(value: bytes, entered_ms: int) -> tuple[int, bytes]:
     """When such a message, of an entry of that time, was sent; and its body."""
-    return int.from_bytes(value[:STAMP], "big") or entered_ms, value[STAMP:]
+    if value.startswith(AS_ENTERED):  # nearly always
+        return entered_ms, value[STAMP:]
+    return int.from_bytes(value[:STAMP], "big"), value[STAMP:]

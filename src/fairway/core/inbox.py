@@ -128,6 +128,13 @@ class Inbox:
         parcels.append(parcel)
         return None
 
+    def put_all(self, channel: str, parcels: list[Parcel]) -> list[Waiter]:
+        """:meth:`put` each of these, whatever is there; whom to wake."""
+        queue = self._queues.get(channel) or self._new_queue(channel)
+        handed = min(len(parcels), len(queue.waiters))
+        queue.parcels.extend(parcels[handed:] if handed else parcels)
+        return [self._hand_over(channel, parcel, queue) for parcel in parcels[:handed]]
+
     def put_for_each(
         self,
         addresses: Iterable[Address],

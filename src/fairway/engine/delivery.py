@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import groupby
+from operator import itemgetter
 from typing import Protocol
 
 from ..core.capacity import Capacities
@@ -104,23 +106,23 @@ class Delivery:
         with self._mailbox.lock:
             deadline = self._deadline(sent_ms, now)
             receipt = Receipt(self.shard, sent_ms)
-            for field, value in fields:
+            # What is for one channel stands together: a rule for all costs less than for each.
+            for field, run in groupby(fields, itemgetter(0)):
                 kind, name = parse_field(field)
+                values = [value for _, value in run]
                 if kind == DIRECT:
-                    waiter = self._put(name, (deadline, value, receipt), now)
-                    if waiter is not None:
-                        waiters.append(waiter)
+                    parcels = [(deadline, value, receipt) for value in values]
+                    waiters += self._mailbox.inbox.put_all(name, parcels)
                 elif kind == GROUP:
-                    parcel = (deadline, SharedBody(value), None)
-                    waiters.extend(self._put_for_group(name, parcel, now, later))
+                    for value in values:
+                        parcel = (deadline, SharedBody(value), None)
+                        waiters += self._put_for_group(name, parcel, now, later)
                 elif kind == NORMAL:
-                    dated = self._unstamped(value, sent_ms, deadline, receipt, now)
-                    waiter = self._put(name, dated, now)
-                    if waiter is not None:
-                        waiters.append(waiter)
-                    dealt[name] = dealt.get(name, 0) + 1
+                    parcels = self._unstamped(values, sent_ms, deadline, receipt, now)
+                    waiters += self._mailbox.inbox.put_all(name, parcels)
+                    dealt[name] = dealt.get(name, 0) + len(values)
                 else:
-                    later.append(partial(self._control, kind, name, value))
+                    later += [partial(self._control, kind, name, value) for value in values]
         for channel, count in dealt.items():
             self._events.dealt(channel, self.shard, count)
         self._mailbox.wake(waiters)
@@ -134,18 +136,16 @@ class Delivery:
             return now + self._expiry
         return min(now, sent_ms / 1000 + self.clock_offset) + self._expiry
 
-    def _put(self, channel: str, parcel: Parcel, now: float) -> Waiter | None:
-        # Its sender was told that it is stored, so no bound applies here.
-        return self._mailbox.inbox.put(channel, parcel, _UNLIMITED, now)
-
     def _unstamped(
-        self, value: bytes, entered_ms: int, deadline: float, receipt: Receipt, now: float
-    ) -> Parcel:
-        """A message of a normal channel: of the time of its entry, as most are, or of its own."""
-        sent_ms, body = unstamped(value, entered_ms)
-        if sent_ms == entered_ms:
-            return deadline, body, receipt
-        return self._deadline(sent_ms, now), body, Receipt(self.shard, sent_ms)
+        self, values: list[bytes], entered_ms: int, deadline: float, receipt: Receipt, now: float
+    ) -> list[Parcel]:
+        """Messages of a normal channel: of the time of their entry, as most are, or their own."""
+        return [
+            (deadline, body, receipt)
+            if sent_ms == entered_ms
+            else (self._deadline(sent_ms, now), body, Receipt(self.shard, sent_ms))
+            for sent_ms, body in [unstamped(value, entered_ms) for value in values]
+        ]
 
     def _put_for_group(
         self, group: str, parcel: Parcel, now: float, later: list[Callable[[], None]]

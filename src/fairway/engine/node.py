@@ -181,21 +181,20 @@ class Node:
         """A message went to a reader: its shard counts it no more."""
         session = self._engine.session_here()
         if session is None:
-            self.gone(None, parcel[2].shard, channel, 1)
+            self.gone(parcel[2].shard, channel, 1)
         else:
             session.writers[parcel[2].shard].handed_over(channel)
 
-    def gone(self, session: Session | None, shard: str, channel: str, number: int) -> None:
-        """Messages of a channel are here no more, which a shard is to hear, by this session."""
-        self.acks.add(session, shard, channel, number)
+    def gone(self, shard: str, channel: str, number: int) -> None:
+        """Messages of a channel, which a shard counts, are here no more."""
+        self.acks.add(self._engine.session_here(), shard, channel, number)
         if "!" not in channel:
             self.demand.taken(channel, number)
 
     def dropped(self, channel: str, parcels: Sequence[Parcel]) -> None:
         """Messages were dropped here: their shards count them no more."""
-        session = self._engine.session_here()
         for shard, number in counted(parcels).items():
-            self.gone(session, shard, channel, number)
+            self.gone(shard, channel, number)
 
     def dealt(self, channel: str, shard: str, count: int) -> None:
         """Messages of a normal channel came."""

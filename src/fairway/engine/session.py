@@ -147,11 +147,11 @@ class Session:
         shards: Mapping[str, Shard],
         health: Callable[[str], Health],
         patience: float,
-        handed: Callable[[Session, str, str, int], None],
+        handed: Callable[[str, str, int], None],
     ):
         self.loop = asyncio.get_running_loop()
         self.writers = {
-            name: Writer(shard, health(name), patience, partial(handed, self, name))
+            name: Writer(shard, health(name), patience, partial(handed, name))
             for name, shard in shards.items()
         }
         self._on_close: Callable[[], None] | None = None

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import hiredis
 
-from ..core.envelope import JOIN, stamped
+from ..core.envelope import AS_ENTERED, JOIN, stamped
 from ..core.outbox import Batch, GroupSend, Membership, Release, Send, Want
 from ..errors import StoreUnavailable, channel_full
 from .conversation import Argument, Conversation, OnReply
@@ -133,7 +133,7 @@ class BatchWriter:
             self._deal_keys(channel, nodes),
             [
                 channel, sends[0].capacity, self._options.expiry_ms, int(sends[0].last),
-                len(nodes), *nodes, *[send.body for send in sends],
+                len(nodes), *nodes, *[AS_ENTERED + send.body for send in sends],
             ],
             on_reply,
         )  # fmt: skip

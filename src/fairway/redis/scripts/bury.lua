@@ -33,7 +33,7 @@ for _, entry in ipairs(entries) do
     local field, value = entry[2][k], entry[2][k + 1]
     local mark = string.sub(field, 1, 1)
     local of = mark == '>' and back[string.sub(field, 2)]
-    if of then of.values[#of.values + 1] = value end
+    if of then of.values[#of.values + 1] = dated(value, entry[1]) end
     if mark == '@' then lost = lost + 1 end
   end
 end

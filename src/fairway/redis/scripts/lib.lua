@@ -92,6 +92,12 @@ local function sent_at(value)
   return #value >= 8 and struct.unpack('>I8', value) or 0
 end
 
+-- A message of this entry of an inbox, stamped with the time when it was sent.
+local function dated(value, entry_id)
+  if sent_at(value) > 0 then return value end
+  return struct.pack('>I8', tonumber(string.match(entry_id, '%d+'))) .. string.sub(value, 9)
+end
+
 -- The messages at the head of a normal channel's queue that nobody may read any more.
 local function expire_queue(queue, stats, cutoff)
   local gone = 0
@@ -119,6 +125,26 @@ local function next_node(want)
   return found[1], tonumber(found[2]), waiting
 end
 
+-- Messages of a normal channel for a node that wants some, which it gets in one entry; messages
+-- stamped 0 were sent when that is written.
+local function give(keys, channel, node, inbox, values, credit)
+  local n, field, fields = #values, '>' .. channel, {}
+  for i = 1, n do
+    fields[2 * i - 1] = field
+    fields[2 * i] = values[i]
+  end
+  add_entry(inbox.inbox, fields)
+  redis.call('HINCRBY', inbox.counts, field, n)
+  redis.call('HINCRBY', keys.unread, channel, n)
+  redis.call('PEXPIRE', inbox.counts, KEPT)
+  redis.call('PEXPIRE', keys.unread, KEPT)
+  if credit > n then
+    redis.call('ZADD', keys.want, credit - n, node)
+  else
+    redis.call('ZREM', keys.want, node)
+  end
+end
+
 -- Deal queued messages to the nodes that want some.
 -- inboxes: node -> its inbox and counts keys, as far as the caller knows them.
 -- Returns the nodes that want messages and that the caller did not name.
@@ -136,21 +162,7 @@ local function deal(keys, channel, inboxes, now)
     else
       local n = math.min(credit, math.ceil(left / waiting), 1000)
       local values = redis.call('LPOP', keys.queue, n)
-      local fields = {}
-      for i = 1, #values do
-        fields[2 * i - 1] = '>' .. channel
-        fields[2 * i] = values[i]
-      end
-      add_entry(inboxes[node].inbox, fields)
-      redis.call('HINCRBY', inboxes[node].counts, '>' .. channel, n)
-      redis.call('HINCRBY', keys.unread, channel, n)
-      redis.call('PEXPIRE', inboxes[node].counts, KEPT)
-      redis.call('PEXPIRE', keys.unread, KEPT)
-      if credit > n then
-        redis.call('ZADD', keys.want, credit - n, node)
-      else
-        redis.call('ZREM', keys.want, node)
-      end
+      give(keys, channel, node, inboxes[node], values, credit)
       left = left - n
     end
   end
