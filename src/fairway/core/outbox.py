@@ -151,22 +151,22 @@ class Outbox:
     def __init__(self) -> None:
         self._batch = Batch()
         self._size = 0
+        #: Where the last message went, and all that go there.
+        self._place: tuple[Address, bool] | None = None
+        self._sends: list[Send] = []
 
     def send(self, send: Send) -> None:
         """Add a message for a channel."""
         self._size += 1
-        address = send.address
+        place = send.address, send.last
+        if place != self._place:  # mostly it is the one of the message before
+            self._place, self._sends = place, self._sends_to(send.address, send.last)
+        self._sends.append(send)
+
+    def _sends_to(self, address: Address, last: bool) -> list[Send]:
         if address.node is None:
-            self._batch.to_channels.setdefault((address.name, send.last), []).append(send)
-        else:
-            by_name = self._batch.to_nodes.get(address.node)
-            if by_name is None:
-                by_name = self._batch.to_nodes[address.node] = {}
-            sends = by_name.get(address.name)
-            if sends is None:
-                by_name[address.name] = [send]
-            else:
-                sends.append(send)
+            return self._batch.to_channels.setdefault((address.name, last), [])
+        return self._batch.to_nodes.setdefault(address.node, {}).setdefault(address.name, [])
 
     def group_send(self, send: GroupSend) -> None:
         """Add a message for a group."""
@@ -213,5 +213,5 @@ class Outbox:
 
     def collect(self) -> Batch:
         """The batch; the next one begins."""
-        batch, self._batch, self._size = self._batch, Batch(), 0
+        batch, self._batch, self._size, self._place = self._batch, Batch(), 0, None
         return batch

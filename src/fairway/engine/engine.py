@@ -86,6 +86,7 @@ class Engine:
         self.options = options
         self.shards = {shard.name: shard for shard in shards}
         self.ring = Ring(self.shards)
+        self._one_shard = len(self.shards) == 1
         self.drops = Drops(clock)
         self._turn = count()
         self._home = Home(f"fairway-{node}")
@@ -112,14 +113,14 @@ class Engine:
         session = self.session_here()
         if session is None:
             done, reply = self.reply()
-            if address.node is not None or len(self.shards) == 1:
+            if address.node is not None or self._one_shard:
                 shard = self.ring.shard_of(address.name)
                 self._from_outside(shard, Outbox.send, Send(address, body, capacity, done))
             else:
                 self.home_soon(self._send, None, address, body, capacity, done)
             return reply
         future: asyncio.Future[None] = session.loop.create_future()
-        if address.node is not None:  # for two calls less
+        if address.node is not None or self._one_shard:  # for two calls less
             writer = session.writers[self.ring.shard_of(address.name)]
             writer.outbox.send(Send(address, body, capacity, here(future)))
             writer.flush()
@@ -131,7 +132,7 @@ class Engine:
         self, session: Session | None, address: Address, body: bytes, capacity: int, done: Done
     ) -> None:
         """Add a message to an outbox of this thread's session; None is the I/O thread's."""
-        if address.node is not None or len(self.shards) == 1:
+        if address.node is not None or self._one_shard:
             shard = self.ring.shard_of(address.name)
             self.carry_out(session, shard, Outbox.send, Send(address, body, capacity, done))
         else:

@@ -386,6 +386,9 @@ def _by_node(memberships: list[Membership]) -> dict[str, list[Membership]]:
 
 def _chunks(messages: list[T], size: Callable[[T], int] | None = None) -> Iterator[list[T]]:
     """Parts small enough for one call, in order."""
+    if _fit(messages):
+        yield messages
+        return
     part: list[T] = []
     volume = 0
     for message in messages:
@@ -402,7 +405,7 @@ def _chunks(messages: list[T], size: Callable[[T], int] | None = None) -> Iterat
 def _parts(by_name: dict[str, list[Send]]) -> Iterator[dict[str, list[Send]]]:
     """:func:`_chunks` of one node's messages, by channel."""
     sends = [send for sends in by_name.values() for send in sends]
-    if len(sends) == 1 or (len(sends) <= _MESSAGES_PER_CALL and _volume(sends) <= _BYTES_PER_CALL):
+    if _fit(sends):
         yield by_name
         return
     for part in _chunks(sends):
@@ -412,5 +415,9 @@ def _parts(by_name: dict[str, list[Send]]) -> Iterator[dict[str, list[Send]]]:
         yield parts
 
 
-def _volume(sends: list[Send]) -> int:
-    return sum(len(send.body) for send in sends)
+def _fit(messages: list[Any]) -> bool:
+    """Whether one call takes them all; one message is never cut."""
+    if len(messages) == 1:
+        return True
+    volume = sum([len(message.body) for message in messages])
+    return len(messages) <= _MESSAGES_PER_CALL and volume <= _BYTES_PER_CALL
