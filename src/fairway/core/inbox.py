@@ -233,10 +233,11 @@ class Inbox:
             queue = self._queues.get(channel)
             if queue is not None:
                 parcels = queue.parcels
-                if parcels and parcels[0][0] <= (now := clock()):
-                    self._expire(channel, queue, now)
                 if parcels:
-                    return channel, parcels.popleft()
+                    if parcels[0][0] <= (now := clock()):
+                        self._expire(channel, queue, now)
+                    if parcels:
+                        return channel, parcels.popleft()
                 waiter = make_waiter(channels)
                 queue.waiters[waiter] = None
                 return waiter

@@ -192,27 +192,24 @@ class Engine:
     ) -> Taken | Awaitable[Taken | None] | None:
         if self.node.pumps.at_home:
             self.node.read_in(self.session_here())
-        if len(channels) == 1:
-            normal = channels if "!" not in channels[0] else ()
-        else:
-            normal = [channel for channel in channels if "!" not in channel]
         found = self.mailbox.take(channels, timeout)
+        if len(channels) == 1 and (isinstance(found, tuple) or "!" in channels[0]):
+            return found
+        normal = [channel for channel in channels if "!" not in channel]
         if not normal:
             return found
+        self._say_handed()
         if found is not None and not isinstance(found, tuple):
             return self._wait_at_normal(normal, found)
-        if found is None or len(channels) > 1:
-            self._say_handed()
         if found is None:
             self.node.demand.polled(normal)
-        elif len(channels) > 1:
+        else:
             self.node.demand.passed_over(normal)
         return found
 
     async def _wait_at_normal(
         self, normal: Sequence[str], coming: Awaitable[Taken | None]
     ) -> Taken | None:
-        self._say_handed()
         self.node.demand.waits(normal)
         try:
             return await coming
