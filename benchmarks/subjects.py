@@ -99,6 +99,7 @@ _LAYERS = [
         "channels_redis.pubsub", "channels_redis.pubsub.RedisPubSubChannelLayer", "redis", False,
         _REDIS, _BESIDE_DATABASES,
     ),
+    Layer("bare", "benchmarks.bare.BareLayer", "floor", False, {"hosts": "{servers}"}, ("redis",)),
     *[
         Layer(
             f"fairway.{alias}", "fairway.database.DatabaseChannelLayer", alias, True,

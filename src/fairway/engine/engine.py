@@ -86,7 +86,8 @@ class Engine:
         self.options = options
         self.shards = {shard.name: shard for shard in shards}
         self.ring = Ring(self.shards)
-        self._one_shard = len(self.shards) == 1
+        #: The name of the shard where it has no other; else empty.
+        self._only_shard = "" if len(self.shards) > 1 else self.ring.shards[0]
         self.drops = Drops(clock)
         self._turn = count()
         self._home = Home(f"fairway-{node}")
@@ -113,17 +114,18 @@ class Engine:
         session = self.session_here()
         if session is None:
             done, reply = self.reply()
-            if address.node is not None or self._one_shard:
+            if address.node is not None or self._only_shard:
                 shard = self.ring.shard_of(address.name)
                 self._from_outside(shard, Outbox.send, Send(address, body, capacity, done))
             else:
                 self.home_soon(self._send, None, address, body, capacity, done)
             return reply
         future: asyncio.Future[None] = session.loop.create_future()
-        if address.node is not None or self._one_shard:  # for two calls less
-            writer = session.writers[self.ring.shard_of(address.name)]
+        if address.node is not None or self._only_shard:  # for some calls less
+            writer = session.writers[self._only_shard or self.ring.shard_of(address.name)]
             writer.outbox.send(Send(address, body, capacity, here(future)))
-            writer.flush()
+            if not writer.scheduled:
+                writer.flush()
         else:
             self._send(session, address, body, capacity, here(future))
         return future
@@ -132,7 +134,7 @@ class Engine:
         self, session: Session | None, address: Address, body: bytes, capacity: int, done: Done
     ) -> None:
         """Add a message to an outbox of this thread's session; None is the I/O thread's."""
-        if address.node is not None or self._one_shard:
+        if address.node is not None or self._only_shard:
             shard = self.ring.shard_of(address.name)
             self.carry_out(session, shard, Outbox.send, Send(address, body, capacity, done))
         else:

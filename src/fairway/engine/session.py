@@ -37,7 +37,8 @@ class Writer:
         self._giving_up: asyncio.TimerHandle | None = None
         self._hangs = StoreUnavailable(f"{shard.name}: no connection within {patience:g} s")
         self._reason = self._hangs
-        self._scheduled = False
+        #: Whether a flush will come, when this loop turn ends.
+        self.scheduled = False
         self._closed = False
         self._single = True
         self._connector: Connector[Link] = Connector(
@@ -46,8 +47,8 @@ class Writer:
 
     def flush_soon(self) -> None:
         """Flush when this loop turn ends: call it after each addition to ``outbox``."""
-        if not self._scheduled:
-            self._scheduled = True
+        if not self.scheduled:
+            self.scheduled = True
             self._loop.call_soon(self._flush)
 
     def flush(self) -> None:
@@ -56,7 +57,7 @@ class Writer:
         Where nothing is under way and the last flush held one call, so will this one, most
         likely: it goes at once.
         """
-        if self._scheduled:
+        if self.scheduled:
             return
         if self._single:
             link = self._connector.connection
@@ -91,7 +92,7 @@ class Writer:
 
     def _flush(self) -> None:
         self.say_handed()
-        self._scheduled = False
+        self.scheduled = False
         self._single = len(self.outbox) <= 1
         link = self._connector.connection
         if self._closed:

@@ -12,12 +12,6 @@ from functools import partial
 from .session import Session
 
 
-class _Here(threading.local):
-    """The session of the loop that runs in this thread."""
-
-    session: Session | None = None
-
-
 class Sessions:
     """The session of each loop that has lived for ``settling`` seconds since it was met.
 
@@ -31,57 +25,52 @@ class Sessions:
         self._settling = settling
         self._make = make
         self._ended = ended
-        self._here = _Here()
         self._lock = threading.Lock()
-        #: The session of each loop that stays; of one that may not, when it was first seen.
-        self._known: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Session | float]
-        self._known = weakref.WeakKeyDictionary()
+        #: The session of each loop that stays.
+        self._sessions: dict[asyncio.AbstractEventLoop | None, Session] = {}
+        #: When each of the others, which may not, was first seen.
+        self._seen: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, float]
+        self._seen = weakref.WeakKeyDictionary()
 
     def here(self) -> Session | None:
         """The running loop's own session, if it has shown that it stays."""
         loop = events._get_running_loop()
-        session = self._here.session
-        if session is not None and session.loop is loop:
+        session = self._sessions.get(loop)
+        if session is not None or loop is None:
             return session
-        return None if loop is None else self._meet(loop)
+        return self._meet(loop)
 
     def all(self) -> list[Session]:
         """Those there are."""
         with self._lock:
-            return [known for known in self._known.values() if isinstance(known, Session)]
+            return list(self._sessions.values())
 
     def forget_closed(self) -> None:
         """Loops that were closed without a word took their connections with them."""
         with self._lock:
-            closed = [known for known in self._known.items() if known[0].is_closed()]
-            for loop, _ in closed:
-                del self._known[loop]
-        for _, session in closed:
-            if isinstance(session, Session):
-                self._ended(session)
-                session.forget()
+            closed = [session for session in self._sessions.values() if session.loop.is_closed()]
+            for session in closed:
+                del self._sessions[session.loop]
+        for session in closed:
+            self._ended(session)
+            session.forget()
 
     def _meet(self, loop: asyncio.AbstractEventLoop) -> Session | None:
-        """The session of a loop that this thread did not run last; none while it is young."""
+        """A loop without a session gets one when it has lived on; none while it is young."""
         with self._lock:
-            known = self._known.setdefault(loop, loop.time())
-        if isinstance(known, Session):
-            self._here.session = known
-            return known
-        if loop.time() - known < self._settling:
-            return None
-        return self._settle(loop)
+            seen = self._seen.setdefault(loop, loop.time())
+        return None if loop.time() - seen < self._settling else self._settle(loop)
 
     def _settle(self, loop: asyncio.AbstractEventLoop) -> Session:
         """The loop has lived on: it gets a session."""
-        session = self._here.session = self._make()
+        session = self._make()
         with self._lock:
-            self._known[loop] = session
+            self._sessions[loop] = session
         session.on_close(partial(self._loop_ends, loop, session))
         return session
 
     def _loop_ends(self, loop: asyncio.AbstractEventLoop, session: Session) -> None:
         with self._lock:
-            self._known.pop(loop, None)
-        self._here.session = None
+            self._sessions.pop(loop, None)
+            self._seen.pop(loop, None)
         self._ended(session)
