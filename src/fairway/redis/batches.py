@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, TypeVar
@@ -384,7 +384,7 @@ def _by_node(memberships: list[Membership]) -> dict[str, list[Membership]]:
     return by_node
 
 
-def _chunks(messages: list[T], size: Callable[[T], int] | None = None) -> Iterator[list[T]]:
+def _chunks(messages: list[T]) -> Iterator[list[T]]:
     """Parts small enough for one call, in order."""
     if _fit(messages):
         yield messages
