@@ -1,6 +1,11 @@
 """What the tests of the Redis layer share."""
 
-from collections.abc import Callable
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+
+from benchmarks.redis_server import RedisServer
 
 from fairway.redis import RedisChannelLayer
 from waiting import eventually, until, wait_for
@@ -14,4 +19,71 @@ SLACK = 3
 
 MakeLayer = Callable[..., RedisChannelLayer]
 
-__all__ = ["BACK_WITHIN", "FAST", "SLACK", "MakeLayer", "eventually", "until", "wait_for"]
+
+class Line:
+    """A way to a server that garbles what comes back, once, when it is told to."""
+
+    def __init__(self, server: RedisServer):
+        self._server = server
+        self._garble = False
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+
+    def garble(self) -> None:
+        """The next bytes from the server arrive as others."""
+        self._garble = True
+
+    def serve(self) -> None:
+        """Accept connections until :meth:`close`."""
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            server = socket.create_connection(("127.0.0.1", self._server.port))
+            for one, other, back in ((client, server, False), (server, client, True)):
+                threading.Thread(target=self._pass_on, args=(one, other, back)).start()
+
+    def close(self) -> None:
+        """Accept no more."""
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _pass_on(self, one: socket.socket, other: socket.socket, back: bool) -> None:
+        try:
+            while data := one.recv(65536):
+                if back and self._garble:
+                    self._garble, data = False, b"?" * len(data)
+                other.sendall(data)
+        except OSError:
+            pass  # the other side is gone
+        finally:
+            for end in (one, other):
+                try:
+                    end.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass  # the other thread was first
+            one.close()
+
+
+@contextmanager
+def garbling_line(server: RedisServer) -> Iterator[Line]:
+    """A :class:`Line` that serves."""
+    line = Line(server)
+    with closing(line):
+        serving = threading.Thread(target=line.serve)
+        serving.start()
+        yield line
+    serving.join()
+
+
+__all__ = [
+    "BACK_WITHIN",
+    "FAST",
+    "SLACK",
+    "MakeLayer",
+    "eventually",
+    "garbling_line",
+    "until",
+    "wait_for",
+]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from asgiref.sync import async_to_sync
 from benchmarks.redis_server import RedisServer
-from redis_support import MakeLayer, wait_for
+from redis_support import MakeLayer, garbling_line, wait_for
 
 from fairway.engine.shortcut import SMALL, Shortcut
 from fairway.errors import ChannelFull, LayerClosed, OutcomeUnknown
@@ -211,3 +211,15 @@ def test_a_node_that_begins_to_read_gives_the_connection_back(
     assert numbers(layer, channel, 1) == [0]
     assert used == []
     wait_for(lambda: len(server.connections()) == 2, "a writer and a reader")
+
+
+def test_what_is_no_reply_at_all_breaks_the_connection(
+    make_layer: MakeLayer, server: RedisServer, used: list[bool]
+) -> None:
+    with garbling_line(server) as line:
+        layer = warmed(make_layer(("127.0.0.1", line.port)), used)
+        line.garble()
+        with pytest.raises(OutcomeUnknown, match="Protocol error"):
+            layer.blocking.send("work", {"n": 0})
+        layer.blocking.send("work", {"n": 1})
+        assert set(numbers(layer, "work", 1)) <= {0, 1}

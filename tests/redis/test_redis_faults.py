@@ -11,7 +11,7 @@ import pytest
 from benchmarks.ledger import Ledger, by_channel
 from benchmarks.redis_server import RedisServer
 from benchmarks.traffic import Traffic
-from redis_support import BACK_WITHIN, SLACK, MakeLayer, until
+from redis_support import BACK_WITHIN, SLACK, MakeLayer, garbling_line, until
 
 from fairway.redis import RedisChannelLayer
 
@@ -275,3 +275,19 @@ async def test_what_is_taken_while_a_shard_is_told_afresh_is_not_counted_off_twi
             layer.receive(channel).send(None)
     await asyncio.sleep(0.5)
     assert (await layer.channel_statistics(channel))["messages_pending"] == 7
+
+
+async def test_bytes_that_are_no_reply_break_the_connection(
+    make_layer: MakeLayer, server: RedisServer
+) -> None:
+    """What asked hears of it, the connection is made anew, and nothing is lost."""
+    with garbling_line(server) as line:
+        layer, other = make_layer(("127.0.0.1", line.port)), make_layer(server)
+        channel = await layer.new_channel()
+        await layer.send("elsewhere", {})
+        await asyncio.sleep(1.1)  # from now on this loop has connections of its own
+        for n in range(3):
+            line.garble()
+            await other.send(channel, {"n": n})
+            assert await asyncio.wait_for(layer.receive(channel), 10) == {"n": n}
+        await layer.close()

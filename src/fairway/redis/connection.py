@@ -88,10 +88,10 @@ class RedisConnection(Conversation, asyncio.BufferedProtocol):
         self._lost = _nobody
         self.abort()
 
-    def abort(self) -> None:
+    def abort(self, reason: Exception | None = None) -> None:
         """Drop the connection as if it had broken."""
         self._transport.abort()
-        self._end(None)
+        self._end(reason)
 
     def leave(self) -> None:
         """:meth:`abort`, from any thread."""

@@ -69,7 +69,7 @@ class Conversation(ABC):
         return ("EVALSHA", script.sha, len(keys), *keys, *arguments), check
 
     @abstractmethod
-    def abort(self) -> None:
+    def abort(self, reason: Exception | None = None) -> None:
         """Drop the connection as if it had broken."""
 
     @abstractmethod
@@ -82,6 +82,12 @@ class Conversation(ABC):
 
     def _take(self, size: int) -> None:
         """So many bytes were heard: hand each reply in them to whoever waits for it."""
+        try:
+            self._hand_out(size)
+        except hiredis.ProtocolError as error:  # whatever is there, it is no Redis
+            self.abort(error)
+
+    def _hand_out(self, size: int) -> None:
         self._parser.feed(self._heard, 0, size)
         while (reply := self._parser.gets()) is not False:
             if not self._waiting:

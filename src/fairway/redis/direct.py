@@ -102,8 +102,8 @@ class DirectConnection(Conversation):
         if self.hear():
             self._finished()
 
-    def abort(self) -> None:
-        self._end(None)
+    def abort(self, reason: Exception | None = None) -> None:
+        self._end(reason)
 
     def _write(self, data: bytes) -> None:
         try:
