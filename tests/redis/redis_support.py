@@ -3,7 +3,7 @@
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 
 from benchmarks.redis_server import RedisServer
 
@@ -51,18 +51,15 @@ class Line:
 
     def _pass_on(self, one: socket.socket, other: socket.socket, back: bool) -> None:
         try:
-            while data := one.recv(65536):
-                if back and self._garble:
-                    self._garble, data = False, b"?" * len(data)
-                other.sendall(data)
-        except OSError:
-            pass  # the other side is gone
+            with suppress(OSError):  # the other side is gone
+                while data := one.recv(65536):
+                    if back and self._garble:
+                        self._garble, data = False, b"?" * len(data)
+                    other.sendall(data)
         finally:
             for end in (one, other):
-                try:
+                with suppress(OSError):  # the other thread was first
                     end.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    pass  # the other thread was first
             one.close()
 
 
