@@ -131,8 +131,11 @@ class Inbox:
     def put_all(self, channel: str, parcels: list[Parcel]) -> list[Waiter]:
         """:meth:`put` each of these, whatever is there; whom to wake."""
         queue = self._queues.get(channel) or self._new_queue(channel)
+        if not queue.waiters:
+            queue.parcels += parcels
+            return []
         handed = min(len(parcels), len(queue.waiters))
-        queue.parcels.extend(parcels[handed:] if handed else parcels)
+        queue.parcels += parcels[handed:]
         return [self._hand_over(channel, parcel, queue) for parcel in parcels[:handed]]
 
     def put_for_each(

@@ -6,7 +6,7 @@ place stands together and in order, so that a store writes it with one statement
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar
 
 from ..names import Address
@@ -198,10 +198,12 @@ class Outbox:
         self._size += 1
         self._batch.queries.append(query)
 
-    def ack(self, name: str, count: int) -> None:
-        """Count messages that were handed over; negative: that now stand there besides."""
+    def ack(self, numbers: Mapping[str, int]) -> None:
+        """Count messages that were handed over, by channel; negative: that now stand there too."""
         self._size += 1
-        self._batch.acks[name] = self._batch.acks.get(name, 0) + count
+        acks = self._batch.acks
+        for name, number in numbers.items():
+            acks[name] = acks.get(name, 0) + number
 
     def take_acks(self) -> dict[str, int]:
         """What was to be acknowledged, removed: for somebody else to say."""

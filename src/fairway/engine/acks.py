@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from ..errors import LayerClosed
 from .session import Session
@@ -19,27 +19,29 @@ class Acks:
     handed over meanwhile is held back: told before, it would be counted as waiting again.
     """
 
-    def __init__(self, home_soon: Callable[..., None], add: Callable[[str, str, int], None]):
+    def __init__(
+        self, home_soon: Callable[..., None], add: Callable[[str, Mapping[str, int]], None]
+    ):
         self._home_soon = home_soon
         self._add_at_home = add
         self._lock = threading.Lock()
-        self._gathered: Counter[tuple[str, str]] = Counter()
+        self._gathered: dict[str, Counter[str]] = {}
         self._scheduled = False
         self._held: dict[str, Counter[str]] = {}
 
-    def add(self, session: Session | None, shard: str, channel: str, count: int) -> None:
-        """``count`` messages of ``channel`` that ``shard`` counts were handed over."""
+    def add(self, session: Session | None, shard: str, numbers: Mapping[str, int]) -> None:
+        """So many messages of each channel, which ``shard`` counts, were handed over."""
         if session is not None and not self._held:
             writer = session.writers[shard]
-            writer.outbox.ack(channel, count)
+            writer.outbox.ack(numbers)
             writer.flush_soon()
             return
         with self._lock:
             held = self._held.get(shard)
             if held is not None:
-                held[channel] += count
+                held.update(numbers)
                 return
-            self._gathered[shard, channel] += count
+            self._gathered.setdefault(shard, Counter()).update(numbers)
             schedule, self._scheduled = not self._scheduled, True
         if schedule:
             with contextlib.suppress(LayerClosed):  # then all counts of this node are gone
@@ -60,11 +62,11 @@ class Acks:
         """Send what was held; call it in the I/O thread."""
         with self._lock:
             held = self._held.pop(shard, Counter())
-        for channel, count in held.items():
-            self._add_at_home(shard, channel, count)
+        if held:
+            self._add_at_home(shard, held)
 
     def _flush(self) -> None:
         with self._lock:
-            gathered, self._gathered, self._scheduled = self._gathered, Counter(), False
-        for (shard, channel), count in gathered.items():
-            self._add_at_home(shard, channel, count)
+            gathered, self._gathered, self._scheduled = self._gathered, {}, False
+        for shard, numbers in gathered.items():
+            self._add_at_home(shard, numbers)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import groupby
-from operator import itemgetter
 from typing import Protocol
 
 from ..core.capacity import Capacities
@@ -106,10 +104,8 @@ class Delivery:
         with self._mailbox.lock:
             deadline = self._deadline(sent_ms, now)
             receipt = Receipt(self.shard, sent_ms)
-            # What is for one channel stands together: a rule for all costs less than for each.
-            for field, run in groupby(fields, itemgetter(0)):
+            for field, values in _runs(fields):
                 kind, name = parse_field(field)
-                values = [value for _, value in run]
                 if kind == DIRECT:
                     parcels = [(deadline, value, receipt) for value in values]
                     waiters += self._mailbox.inbox.put_all(name, parcels)
@@ -165,3 +161,16 @@ class Delivery:
             self._events.join(name, channel, float(lasts))
         else:
             self._events.leave(name, value.decode())
+
+
+def _runs(fields: Sequence[tuple[bytes, bytes]]) -> list[tuple[bytes, list[bytes]]]:
+    """Values of the same field that stand together: all for one channel go into it at once."""
+    runs: list[tuple[bytes, list[bytes]]] = []
+    last, values = None, []
+    for field, value in fields:
+        if field == last:
+            values.append(value)
+        else:
+            last, values = field, [value]
+            runs.append((field, values))
+    return runs

@@ -447,8 +447,8 @@ class Engine:
         """What it had no time to acknowledge would count as unread for ever."""
         session.say_handed()
         for shard, writer in session.writers.items():
-            for channel, number in writer.outbox.take_acks().items():
-                self.node.acks.add(None, shard, channel, number)
+            if acks := writer.outbox.take_acks():
+                self.node.acks.add(None, shard, acks)
         self.node.pumps.left(session)
 
     # -- breaks --------------------------------------------------------------------------

@@ -181,20 +181,21 @@ class Node:
         """A message went to a reader: its shard counts it no more."""
         session = self._engine.session_here()
         if session is None:
-            self.gone(parcel[2].shard, channel, 1)
+            self.gone(parcel[2].shard, {channel: 1})
         else:
             session.writers[parcel[2].shard].handed_over(channel)
 
-    def gone(self, shard: str, channel: str, number: int) -> None:
-        """Messages of a channel, which a shard counts, are here no more."""
-        self.acks.add(self._engine.session_here(), shard, channel, number)
-        if "!" not in channel:
-            self.demand.taken(channel, number)
+    def gone(self, shard: str, numbers: Mapping[str, int]) -> None:
+        """So many messages of each channel, which a shard counts, are here no more."""
+        self.acks.add(self._engine.session_here(), shard, numbers)
+        for channel, number in numbers.items():
+            if "!" not in channel:
+                self.demand.taken(channel, number)
 
     def dropped(self, channel: str, parcels: Sequence[Parcel]) -> None:
         """Messages were dropped here: their shards count them no more."""
         for shard, number in counted(parcels).items():
-            self.gone(shard, channel, number)
+            self.gone(shard, {channel: number})
 
     def dealt(self, channel: str, shard: str, count: int) -> None:
         """Messages of a normal channel came."""
@@ -206,7 +207,7 @@ class Node:
         with self._mailbox.lock:
             number = self._mailbox.inbox.mark(channel, Receipt(shard, 0))
         if number:
-            self.acks.add(None, shard, channel, -number)
+            self.acks.add(None, shard, {channel: -number})
 
     def _lost(self, channel: str, count: int) -> None:
         self._engine.drops.record("reader_died", channel, count)
@@ -296,10 +297,10 @@ class Node:
         self._engine.add(None, shard, Outbox.query, Query(verb, arguments, done))
 
     def _heeded(self, shard: str, notice: str) -> None:
-        self.acks.add(None, shard, notice, 1)
+        self.acks.add(None, shard, {notice: 1})
 
-    def _ack_at_home(self, shard: str, channel: str, count: int) -> None:
-        self._engine.add(None, shard, _add_ack, (channel, count))
+    def _ack_at_home(self, shard: str, numbers: Mapping[str, int]) -> None:
+        self._engine.add(None, shard, Outbox.ack, numbers)
 
     def _add(self, shard: str, add: Callable[[Outbox, Any], None], call: Any) -> None:
         session = self._engine.session_here()
@@ -307,7 +308,3 @@ class Node:
             self._engine.add(session, shard, add, call)
         else:
             self._engine.at_home(shard, add, call)
-
-
-def _add_ack(outbox: Outbox, ack: tuple[str, int]) -> None:
-    outbox.ack(*ack)

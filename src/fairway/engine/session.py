@@ -16,8 +16,8 @@ from .connector import LONGEST_PAUSE, Connector, Health, attempts_end
 class Writer:
     """Flushes the outbox of one shard, once per loop turn, whatever it holds then.
 
-    Before, ``handed`` hears how many messages of a channel were handed over in the turn: one
-    by one that would be half of what receiving costs.
+    Before, ``handed`` hears how many messages of which channels were handed over in the turn:
+    one by one that would be half of what receiving costs.
 
     While the shard can't be reached calls wait, for ``patience`` seconds from the break
     at the most, whatever an attempt to connect takes; after that they fail within
@@ -25,12 +25,16 @@ class Writer:
     """
 
     def __init__(
-        self, shard: Shard, health: Health, patience: float, handed: Callable[[str, int], None]
+        self,
+        shard: Shard,
+        health: Health,
+        patience: float,
+        handed: Callable[[Mapping[str, int]], None],
     ):
         self.outbox = Outbox()
         self._handed = handed
-        #: The channel of the last message handed over in this turn, and how many since.
-        self._channel, self._number = "", 0
+        #: How many messages of each channel were handed over in this turn.
+        self._numbers: dict[str, int] = {}
         self._loop = asyncio.get_running_loop()
         self._patience = patience
         self._broken_since: float | None = None
@@ -67,17 +71,16 @@ class Writer:
 
     def handed_over(self, channel: str) -> None:
         """A message of ``channel`` that the shard counts was handed over in this loop."""
-        if channel != self._channel:
-            self.say_handed()
-            self._channel = channel
+        numbers = self._numbers
+        numbers[channel] = numbers.get(channel, 0) + 1
+        if not self.scheduled:
             self.flush_soon()
-        self._number += 1
 
     def say_handed(self) -> None:
         """Say now what was handed over."""
-        channel, number, self._channel, self._number = self._channel, self._number, "", 0
-        if number:
-            self._handed(channel, number)
+        if self._numbers:
+            numbers, self._numbers = self._numbers, {}
+            self._handed(numbers)
 
     def close(self) -> None:
         """Drop the connection; calls that wait for it fail, and so do those that come."""
@@ -148,7 +151,7 @@ class Session:
         shards: Mapping[str, Shard],
         health: Callable[[str], Health],
         patience: float,
-        handed: Callable[[str, str, int], None],
+        handed: Callable[[str, Mapping[str, int]], None],
     ):
         self.loop = asyncio.get_running_loop()
         self.writers = {
