@@ -147,3 +147,19 @@ async def test_one_shard_away(
     for channel in channels:
         await other.send(channel, {"n": 2})
         assert await asyncio.wait_for(layer.receive(channel), LIMIT) == {"n": 2}
+
+
+async def test_who_polls_sees_what_any_shard_has(
+    make_layer: MakeLayer, shared_servers: list[RedisServer]
+) -> None:
+    """A shard that was asked for one message, and gave it, is asked again."""
+    layer = make_layer(*shared_servers[:3])
+    for n in range(5):
+        # Shards take turns: so it is always the same one.
+        for channel in ("work", "other", "another"):
+            await layer.send(channel, {"n": n})
+
+        async def polled(n: int = n) -> bool:
+            return await layer.receive_many(["work"], timeout=0) == ("work", {"n": n})
+
+        await eventually(polled, f"message {n} is not seen")

@@ -61,15 +61,16 @@ class Demand:
             self._window = min(self._prefetch, 2 * self._window)
         self._taken = 0
 
-    def wanted(self) -> list[Ask]:
+    def wanted(self, *, at_once: bool = False) -> list[Ask]:
         """The credit to add at each shard, if it is time to; it counts as granted.
 
         Credit is asked for in bulk, when half of it is used; but a shard without any hears
-        of a reader that waits at once, since its messages would not be seen.
+        at once of a reader that waits, or that looked in vain and may not wait (``at_once``),
+        since its messages would not be seen.
         """
         target = self.waiting + self._window
         due = 2 * self._ahead <= target
-        if not due and not self.waiting:
+        if not (due or at_once or self.waiting):
             return []
         share = -(-max(0, target - self._unread) // len(self._granted))
         asks = [
@@ -84,9 +85,9 @@ class Demand:
         return asks
 
     @property
-    def idle(self) -> bool:
-        """Whether no shard was asked for messages, and none lie here."""
-        return not self._ahead
+    def blind(self) -> bool:
+        """Whether nothing lies here, and a shard may have messages that it wasn't asked for."""
+        return not self._unread and not all(self._granted.values())
 
     def cool(self) -> bool:
         """True if nobody received since the last call: the demand may be given up."""

@@ -43,14 +43,14 @@ class Demands:
             with self._lock:
                 demand = self._of(channel)
                 demand.starved()
-                asks = demand.wanted()
+                asks = demand.wanted(at_once=True)
             self._ask(channel, asks)
 
     def passed_over(self, channels: Iterable[str]) -> None:
         """Somebody received from one of these: the others must not starve for it."""
         for channel in channels:
             demand = self._demands.get(channel)
-            if demand is None or demand.idle:
+            if demand is None or demand.blind:
                 self.polled([channel])
             else:
                 demand.warm = True
