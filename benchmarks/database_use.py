@@ -88,5 +88,13 @@ def _children(pid: int) -> list[int]:
 
 def _cpu(pids: Iterable[int]) -> float:
     """Seconds that all living threads of these processes ran."""
-    files = (file for pid in pids for file in Path(f"/proc/{pid}/task").glob("*/schedstat"))
-    return sum(int(file.read_text().split()[0]) for file in files) / 1e9
+    return sum(map(_ran, pids)) / 1e9
+
+
+def _ran(pid: int) -> int:
+    """Nanoseconds; none of a process that has ended, as a worker of a server's may any time."""
+    try:
+        files = list(Path(f"/proc/{pid}/task").glob("*/schedstat"))
+        return sum(int(file.read_text().split()[0]) for file in files)
+    except (FileNotFoundError, ProcessLookupError):
+        return 0

@@ -11,7 +11,7 @@ import pytest
 from benchmarks.ledger import Ledger, by_channel
 from benchmarks.redis_server import RedisServer
 from benchmarks.traffic import Traffic
-from redis_support import BACK_WITHIN, SLACK, MakeLayer, garbling_line, until
+from redis_support import BACK_WITHIN, SLACK, MakeLayer, eventually, garbling_line, until
 
 from fairway.redis import RedisChannelLayer
 
@@ -291,3 +291,20 @@ async def test_bytes_that_are_no_reply_break_the_connection(
             await other.send(channel, {"n": n})
             assert await asyncio.wait_for(layer.receive(channel), 10) == {"n": n}
         await layer.close()
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+async def test_messages_to_a_node_that_never_was_expire_and_are_counted(
+    make_layer: MakeLayer, server: RedisServer, channels: int
+) -> None:
+    layer = make_layer(server, expiry=1)
+    await layer.new_channel()  # so that it lives, and sees to others' inboxes
+    sends = [layer.send(f"specific.deadbeef!{n % channels}", {"n": n}) for n in range(5)]
+    await asyncio.gather(*sends)
+
+    async def counted() -> bool:
+        drops = (await layer.global_statistics())["drops"]
+        return drops["expired"] == 5 and not drops["reader_died"]
+
+    await eventually(counted, "not counted")
+    assert not server.admin.exists("{asgi}:i:deadbeef")

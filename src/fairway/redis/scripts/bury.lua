@@ -9,6 +9,8 @@ local nodes, inbox, counts, unread, stats = KEYS[1], KEYS[2], KEYS[3], KEYS[4], 
 local now = now_ms()
 if own ~= '1' and lives(nodes, node, now) then return 0 end
 
+-- A node that never gave a sign of life has no reader that could have died.
+local lived = tonumber(redis.call('ZSCORE', nodes, node) or 0) % 1 == 0
 go_on_without_memory(stats)
 local back, at = {}, 6 + named
 for i = 1, named do
@@ -55,7 +57,7 @@ for channel, of in pairs(back) do
     redis.call('ZADD', KEYS[6], 'LT', now + expiry, channel)
   end
 end
-count(stats, 'd:reader_died', lost)
+count(stats, lived and 'd:reader_died' or 'd:expired', lost)
 forget_figures(stats, '!' .. node)
 redis.call('ZREM', nodes, node)
 redis.call('DEL', inbox, counts)

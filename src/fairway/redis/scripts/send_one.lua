@@ -18,7 +18,15 @@ if room > 0 then
   if not redis.call('XADD', inbox, 'NOMKSTREAM', '*', unpack(fields)) then
     -- Here and now, since what is sent next must not overtake this.
     redis.call('XADD', inbox, '*', unpack(fields))
-    local kept = redis.call('ZSCORE', KEYS[4], node) and 3600000 or ARGV[3] + 60000
+    local kept = 3600000
+    if not redis.call('ZSCORE', KEYS[4], node) then
+      -- Nobody knows this node: unless it begins to live, others bury it when nobody may read
+      -- this any more, and count it. As in lib.lua's meet().
+      local time = redis.call('TIME')
+      local now = time[1] * 1000 + math.floor(time[2] / 1000)
+      redis.call('ZADD', KEYS[4], 'NX', now + ARGV[3] + 0.5, node)
+      kept = ARGV[3] + 60000
+    end
     redis.call('PEXPIRE', inbox, kept)
     redis.call('PEXPIRE', counts, kept)
   end
