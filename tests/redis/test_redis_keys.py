@@ -282,3 +282,14 @@ async def test_keys_of_another_type(make_layer: MakeLayer, server: RedisServer) 
         await layer.group_send("broken", {})
     await layer.send(channel, {"n": 1})
     assert await asyncio.wait_for(layer.receive(channel), LIMIT) == {"n": 1}
+
+
+async def test_who_only_sends_to_a_node_that_never_was_leaves_nothing_for_ever(
+    make_layer: MakeLayer, server: RedisServer
+) -> None:
+    layer = make_layer(server)
+    await layer.send("specific.alone!x", {})
+    sends = [layer.send(f"specific.both!{name}", {}) for name in "xy"]
+    await asyncio.gather(*sends)
+    assert server.admin.keys("*")
+    assert endless(server) == []

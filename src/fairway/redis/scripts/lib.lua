@@ -54,6 +54,7 @@ end
 -- That it ends half a millisecond later tells it from one that a heartbeat gave.
 local function meet(nodes, node, lease, now)
   redis.call('ZADD', nodes, 'NX', now + lease + 0.5, node)
+  redis.call('PEXPIRE', nodes, KEPT)  -- no heartbeat may ever come that would
 end
 
 -- Since when somebody was heard here without a long gap. Where nobody was, the store itself

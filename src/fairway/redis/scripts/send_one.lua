@@ -15,6 +15,7 @@ if room > 0 then
     fields[2 * i - 1] = channel
     fields[2 * i] = ARGV[6 + i]
   end
+  redis.call('HINCRBY', stats, 'm:!' .. node, room)
   if not redis.call('XADD', inbox, 'NOMKSTREAM', '*', unpack(fields)) then
     -- Here and now, since what is sent next must not overtake this.
     redis.call('XADD', inbox, '*', unpack(fields))
@@ -25,12 +26,13 @@ if room > 0 then
       local time = redis.call('TIME')
       local now = time[1] * 1000 + math.floor(time[2] / 1000)
       redis.call('ZADD', KEYS[4], 'NX', now + ARGV[3] + 0.5, node)
+      redis.call('PEXPIRE', KEYS[4], 3600000)
       kept = ARGV[3] + 60000
     end
     redis.call('PEXPIRE', inbox, kept)
     redis.call('PEXPIRE', counts, kept)
+    redis.call('PEXPIRE', stats, 86400000)
   end
-  redis.call('HINCRBY', stats, 'm:!' .. node, room)
   if room == n then return end
 else
   room = 0
