@@ -94,6 +94,12 @@ class DatabaseServer:
                 return time.monotonic()
         raise RuntimeError(f"{self.title} does not answer: {self._log()}")
 
+    def _leave_to_nobody(self) -> None:
+        """Give the folder to the user as whom the server runs where we are root."""
+        if os.geteuid() == 0:
+            owner = pwd.getpwnam("nobody")
+            os.chown(self.folder, owner.pw_uid, owner.pw_gid)
+
     def _carry_out(self, command: list[str]) -> None:
         """Run a command of the server's, or say what it said."""
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
@@ -126,9 +132,7 @@ class PostgreSQLServer(DatabaseServer):
         self.data = self.folder / "data"
         initdb = ["initdb", "-D", str(self.data), "-U", "postgres", "-A", "trust", "-N",
                   "-E", "UTF8", "--locale=C"]  # fmt: skip
-        if os.geteuid() == 0:
-            owner = pwd.getpwnam("nobody")
-            os.chown(self.folder, owner.pw_uid, owner.pw_gid)
+        self._leave_to_nobody()
         self._carry_out(self._as_user(initdb))
         with (self.data / "postgresql.conf").open("a") as settings:
             # It counts for whoever asks it to: see database_use.
@@ -199,9 +203,7 @@ class _MySQLKin(DatabaseServer):
         }  # fmt: skip
 
     def install(self) -> None:
-        if os.geteuid() == 0:
-            owner = pwd.getpwnam("nobody")
-            os.chown(self.folder, owner.pw_uid, owner.pw_gid)
+        self._leave_to_nobody()
         self._carry_out(self._installation())
 
     def command(self) -> list[str]:

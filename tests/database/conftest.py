@@ -5,9 +5,11 @@ import random
 import secrets
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from benchmarks.database_servers import (
+    DatabaseServer,
     MariaDBServer,
     MySQLServer,
     OldestPostgreSQLServer,
@@ -29,39 +31,41 @@ def sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+S = TypeVar("S", bound=DatabaseServer)
+
+
+def known(alias: str, server: S) -> Iterator[S]:
+    """A server that runs, as an alias."""
+    import benchmarks.django_settings  # noqa: F401  # finds a driver for MySQL
+
+    with server:
+        know(alias, server.settings)
+        yield server
+
+
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[PostgreSQLServer]:
-    with PostgreSQLServer() as server:
-        know("postgresql", server.settings)
-        yield server
+    yield from known("postgresql", PostgreSQLServer())
 
 
 @pytest.fixture(scope="session")
 def mariadb() -> Iterator[MariaDBServer]:
-    import benchmarks.django_settings  # noqa: F401  # finds a driver
-
-    with MariaDBServer() as server:
-        know("mariadb", server.settings)
-        yield server
+    yield from known("mariadb", MariaDBServer())
 
 
 @pytest.fixture(scope="session")
 def mysql() -> Iterator[MySQLServer]:
-    import benchmarks.django_settings  # noqa: F401  # finds a driver
-
-    with MySQLServer() as server:
+    for server in known("mysql", MySQLServer()):
         ((version,),) = server.ask("SELECT VERSION()")
         assert "MariaDB" not in version
-        know("mysql", server.settings)
         yield server
 
 
 @pytest.fixture(scope="session")
 def oldest_postgresql() -> Iterator[OldestPostgreSQLServer]:
-    with OldestPostgreSQLServer() as server:
+    for server in known("oldest_postgresql", OldestPostgreSQLServer()):
         ((version,),) = server.ask("SHOW server_version")
         assert version.startswith("13.")
-        know("oldest_postgresql", server.settings)
         yield server
 
 
