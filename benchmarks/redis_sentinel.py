@@ -47,10 +47,12 @@ class Watched:
     @property
     def master(self) -> RedisServer:
         """Whom the first sentinel takes for the master."""
-        _, port = self.sentinels[0].admin.execute_command(
-            "SENTINEL", "GET-MASTER-ADDR-BY-NAME", MASTER
-        )
-        return next(server for server in self.servers if server.port == int(port))
+        port = self._named_by(self.sentinels[0])
+        return next(server for server in self.servers if server.port == port)
+
+    def agree(self) -> bool:
+        """Whether all sentinels name the same master; they hear of a change from one another."""
+        return len({self._named_by(sentinel) for sentinel in self.sentinels}) == 1
 
     def fail_over(self, *, crash: bool) -> float:
         """Have the replica take over; the monotonic time at which it had.
@@ -84,6 +86,10 @@ class Watched:
                 raise RuntimeError("the sentinels chose no new master")
             time.sleep(0.02)
         return former, time.monotonic()
+
+    def _named_by(self, sentinel: RedisServer) -> int:
+        _, port = sentinel.admin.execute_command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", MASTER)
+        return int(port)
 
     def _is_master(self, server: RedisServer, crashed: bool) -> bool:
         if crashed:

@@ -202,14 +202,17 @@ class InboxMachine(RuleBasedStateMachine):
         assert set(self.inbox.channels()) == kept
         assert set(self.inbox._queues) == kept, "empty queues stay in memory"
 
-    @rule()
-    def clear(self) -> None:
+    @rule(rest=st.sampled_from([(0, 1), (0,), (1,)]))
+    def clear(self, rest: tuple[int, ...]) -> None:
+        """All of it, or every other message."""
         self.sweep()
-        forgotten = {c: [number(p) for p in parcels] for c, parcels in self.inbox.clear()}
-        assert forgotten == {c: unread for c, unread in self.unread.items() if unread}
-        for channel, unread in self.unread.items():
-            self.done |= set(unread)
-            self.unread[channel] = []
+        cleared = self.inbox.clear(lambda parcel: number(parcel) % 2 in rest)
+        forgotten = {channel: [number(parcel) for parcel in gone] for channel, gone in cleared}
+        gone = {c: [n for n in unread if n % 2 in rest] for c, unread in self.unread.items()}
+        assert forgotten == {channel: numbers for channel, numbers in gone.items() if numbers}
+        for channel, numbers in gone.items():
+            self.done |= set(numbers)
+            self.unread[channel] = [n for n in self.unread[channel] if n not in numbers]
 
     # -- what always holds -----------------------------------------------------------
 

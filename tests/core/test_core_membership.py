@@ -64,10 +64,11 @@ class MembershipMachine(RuleBasedStateMachine):
         assert len(ended) == len(expected)
         assert {group: ({a.name for a in gone}, empty) for group, gone, empty in ended} == expected
 
-    @rule()
-    def clear(self) -> None:
-        self.memberships.clear()
-        self.model.clear()
+    @rule(gone=st.sets(GROUPS))
+    def clear(self, gone: set[str]) -> None:
+        self.memberships.clear(lambda group: group in gone)
+        for group in gone:
+            self.model.pop(group, None)
 
     @invariant()
     def members_are_those_that_have_not_ended(self) -> None:

@@ -64,8 +64,9 @@ async def test_traffic_over_a_handover(
     traffic = Traffic(Ledger(), sender, receivers, dice)
     await traffic.start()
     await until(lambda: traffic.ledger.arrivals() > 100, "no traffic")
-    await asyncio.to_thread(sentinels.hand_over)
-    await asyncio.sleep(1)
+    former, _ = await asyncio.to_thread(sentinels.hand_over)
+    # What goes to the former master until all have left it is lost, and not for long.
+    await until(lambda: sentinels.agree() and not used(former), "somebody is left there")
     since = len(traffic.ledger)
     await until(
         lambda: {*traffic.specific, traffic.normal} <= traffic.ledger.reached(since),

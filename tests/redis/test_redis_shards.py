@@ -10,6 +10,7 @@ from benchmarks.redis_server import RedisServer
 from benchmarks.traffic import Traffic
 from redis_support import MakeLayer, eventually, until
 
+from fairway.core.envelope import FLUSH
 from fairway.errors import ChannelFull, StoreUnavailable
 
 LIMIT = 15
@@ -163,3 +164,48 @@ async def test_who_polls_sees_what_any_shard_has(
             return await layer.receive_many(["work"], timeout=0) == ("work", {"n": n})
 
         await eventually(polled, f"message {n} is not seen")
+
+
+async def test_a_flush_that_one_shard_tells_late_ends_nothing_of_the_others(
+    make_layer: MakeLayer, shared_servers: list[RedisServer]
+) -> None:
+    early, late = shared_servers[:2]
+    layer, other = make_layer(early, late), make_layer(early, late)
+    inbox, shard_of = layer.store.mailbox.inbox, layer.store.ring.shard_of
+    channels = [await layer.new_channel() for _ in range(30)]
+    groups = {channel: f"group-{n}" for n, channel in enumerate(channels)}
+    await layer.flush()
+    for channel, group in groups.items():
+        await layer.group_add(group, channel)
+        await other.send(channel, {"by": shard_of(channel)})
+        await other.group_send(group, {"by": shard_of(group)})
+    await until(
+        lambda: all(inbox.pending(channel) == 2 for channel in channels), "some are missing"
+    )
+    late.admin.xadd(f"{{asgi}}:i:{layer.node}", {FLUSH: ""})  # it comes only now
+    kept = {c: (shard_of(c) == early.url) + (shard_of(g) == early.url) for c, g in groups.items()}
+    await until(lambda: sum(map(inbox.pending, channels)) == sum(kept.values()), "others are gone")
+    for channel, group in groups.items():
+        for _ in range(kept[channel]):
+            assert await asyncio.wait_for(layer.receive(channel), LIMIT) == {"by": early.url}
+        if shard_of(group) == early.url:
+            await other.group_send(group, {"n": 1})
+            assert await asyncio.wait_for(layer.receive(channel), LIMIT) == {"n": 1}
+
+
+async def test_what_is_sent_while_a_flush_runs_is_not_counted_for_ever(
+    make_layer: MakeLayer, shared_servers: list[RedisServer]
+) -> None:
+    used = shared_servers[:2]
+    layer, other = make_layer(*used, capacity=300), make_layer(*used, capacity=300)
+    channels = [await layer.new_channel() for _ in range(4)]
+    for _ in range(20):
+        sends = [other.send(channel, {}) for channel in [*channels, "work"] for _ in range(10)]
+        await asyncio.gather(layer.flush(), *sends)
+
+    async def drained() -> bool:
+        while (await layer.receive_many([*channels, "work"], timeout=0.05))[0]:
+            pass
+        return (await other.global_statistics())["messages_pending"] == 0
+
+    await eventually(drained, "something is counted that isn't there")

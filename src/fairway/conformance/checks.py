@@ -179,10 +179,10 @@ async def send_when_room(
     await eventually(h, sent, f"{channel} stayed full although {why}")
 
 
-async def drops(layer: Layer, cause: str) -> int:
-    """How many messages the layer says it dropped for `cause`."""
+async def drops(layer: Layer, cause: str = "") -> int:
+    """How many messages the layer says it dropped for `cause`, or for any."""
     counted = (await layer.global_statistics())["drops"]
-    return int(counted.get(cause, 0))
+    return int(counted.get(cause, 0) if cause else sum(counted.values()))
 
 
 async def in_thread(call: Callable[..., T], *arguments: Any) -> T:

@@ -100,7 +100,8 @@ class Demand:
         self._granted[shard] = 0
         self._unsure.add(shard)
 
-    def emptied(self) -> None:
-        """Nothing lies here any more."""
-        self._ahead -= self._unread
-        self._unread = 0
+    def forgotten(self, count: int) -> None:
+        """Messages lie here no more, and nobody took them."""
+        used = min(count, self._unread)
+        self._unread -= used
+        self._ahead -= used

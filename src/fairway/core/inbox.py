@@ -348,9 +348,20 @@ class Inbox:
                 queue.forget_taken()
         self._clean()
 
-    def clear(self) -> list[tuple[str, list[Parcel]]]:
-        """Forget all messages; waiters stay. What was forgotten, by channel."""
-        return [(channel, self.take_all(channel)) for channel, _ in list(self.unread())]
+    def clear(
+        self, concerned: Callable[[Parcel], bool] = lambda _: True
+    ) -> list[tuple[str, list[Parcel]]]:
+        """Forget all messages, or those ``concerned``; waiters stay. What was forgotten, by
+        channel."""
+        forgotten = []
+        for channel, queue in self._queues.items():
+            gone = [parcel for parcel in queue.parcels if concerned(parcel)]
+            if gone:
+                queue.forget_taken()
+                queue.returned = [entry for entry in queue.returned if not concerned(entry[1])]
+                queue.parcels = deque(p for p in queue.parcels if not concerned(p))
+                forgotten.append((channel, gone))
+        return forgotten
 
     def collect_drops(self) -> list[Drop]:
         """What was dropped since the last call."""

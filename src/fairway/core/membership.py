@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from ..names import Address
 
@@ -88,11 +89,12 @@ class Memberships:
         """The names of all groups."""
         return list(self._groups)
 
-    def clear(self) -> None:
-        """Forget everything."""
-        self._groups.clear()
-        self._of_channel.clear()
-        self.unlisted.clear()
+    def clear(self, concerned: Callable[[str], bool] = lambda _: True) -> None:
+        """Forget all groups, or those ``concerned``."""
+        for group, members in list(self._groups.items()):
+            if concerned(group):
+                for channel in list(members):
+                    self._remove(group, members, channel)
 
     def __len__(self) -> int:
         return len(self._groups)

@@ -11,6 +11,8 @@ class SharedBody(bytes):
     Whoever decodes it first may leave the message here for the others, who take copies.
     """
 
+    #: The shard that it came by.
+    shard: str = ""
     #: The message, once decoded, if a shallow copy of it shares nothing that can change;
     #: False if it does.
     message: dict[str, Any] | bool | None = None

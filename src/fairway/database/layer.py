@@ -6,7 +6,6 @@ import re
 import time
 from asyncio import events
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from re import Pattern
 from typing import Any
 
@@ -101,9 +100,7 @@ class DatabaseChannelLayer(ChannelLayer):
             inbox_capacity=pace.inbox_capacity,
         )
         shard = DatabaseShard(self.alias, self.prefix, link_options)
-        options = replace(
-            pace.options(self.expiry, self.group_expiry, self.capacities), catch_up=True
-        )
+        options = pace.options(self.expiry, self.group_expiry, self.capacities)
         return Engine(node, [shard], options, time.monotonic, START)
 
 

@@ -196,7 +196,7 @@ class DatabaseQueries:
             for node in state.nodes.values():
                 node.sent = node.filled = node.grouped = 0
                 node.changed = True
-                if node.id != self._own and node.lease:
+                if node.lease:
                     state.entry(node, FLUSH, b"")
 
         self._transactions.change(Needs(nodes_if_there=nodes, channels=channels), decide)

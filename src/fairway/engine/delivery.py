@@ -39,8 +39,8 @@ class Events(Protocol):
     def leave(self, group: str, channel: str) -> None:
         """Another process took one of our channels out of a group."""
 
-    def flushed(self) -> None:
-        """Somebody flushed the store."""
+    def flushed(self, shard: str) -> None:
+        """Somebody flushed a shard."""
 
     def echoed(self, token: str) -> None:
         """What this node wrote into its own inbox came back."""
@@ -111,7 +111,9 @@ class Delivery:
                     waiters += self._mailbox.inbox.put_all(name, parcels)
                 elif kind == GROUP:
                     for value in values:
-                        parcel = (deadline, SharedBody(value), None)
+                        body = SharedBody(value)
+                        body.shard = self.shard
+                        parcel = (deadline, body, None)
                         waiters += self._put_for_group(name, parcel, now, later)
                 elif kind == NORMAL:
                     parcels = self._unstamped(values, sent_ms, deadline, receipt, now)
@@ -153,7 +155,7 @@ class Delivery:
 
     def _control(self, kind: str, name: str, value: bytes) -> None:
         if kind == FLUSH:
-            self._events.flushed()
+            self._events.flushed(self.shard)
         elif kind == ECHO:
             self._events.echoed(name)
         elif kind == JOIN:

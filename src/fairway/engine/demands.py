@@ -103,11 +103,10 @@ class Demands:
         for channel, asks in asked:
             self._ask(channel, asks)
 
-    def emptied(self) -> None:
-        """No messages lie here any more."""
+    def forgotten(self, channel: str, count: int) -> None:
+        """Messages of a normal channel lie here no more, and nobody took them."""
         with self._lock:
-            for demand in self._demands.values():
-                demand.emptied()
+            self._of(channel).forgotten(count)
 
     def cool(self) -> None:
         """Return the messages of channels that nobody has received from since the last call."""

@@ -13,18 +13,18 @@ if TYPE_CHECKING:
 
 
 class Echoes:
-    """Whom to tell when what was written to this node by itself arrives, by token."""
+    """Whom to tell when what was written to this node by itself arrives: by token, the shard."""
 
     def __init__(self, engine: Engine):
         self._engine = engine
-        self._waiting: dict[str, Done] = {}
+        self._waiting: dict[str, tuple[str, Done]] = {}
         self._tokens = count()
 
     async def catch_up(self, shard: str) -> None:
         """Return when all that the shard holds for this node now has been delivered."""
         token = f"{next(self._tokens):x}"
         done, reply = self._engine.reply()
-        self._waiting[token] = done
+        self._waiting[token] = shard, done
         try:
             await self._engine.ask(shard, "echo", token)
         except StoreUnavailable:  # whoever waits for this will hear it at the next call
@@ -33,11 +33,12 @@ class Echoes:
 
     def heard(self, token: str) -> None:
         """All that came before this token was delivered."""
-        done = self._waiting.pop(token, None)
+        _, done = self._waiting.pop(token, ("", None))
         if done is not None:
             done(None, None)
 
-    def give_up(self) -> None:
-        """What was to come back may be gone with all that came before it."""
-        for token in list(self._waiting):
-            self.heard(token)
+    def give_up(self, shard: str) -> None:
+        """What was to come back from a shard may be gone with all that came before it."""
+        for token, (waits_for, _) in list(self._waiting.items()):
+            if waits_for == shard:
+                self.heard(token)

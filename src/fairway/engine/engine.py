@@ -65,9 +65,6 @@ class EngineOptions:
     renewal: float = 21600.0
     #: How long a loop must have lived to get connections of its own.
     settling: float = 1.0
-    #: Whether leaving a group first waits for the messages that were sent to it before, which
-    #: another thread, or a store that delivers later than it accepts, may have yet to deliver.
-    catch_up: bool = False
     on_disconnect: Callable[[str], None] = _ignore_shard
     on_reconnect: Callable[[str], None] = _ignore_shard
 
@@ -278,7 +275,8 @@ class Engine:
         last, turn = False, 0
         if address.node == self.node.id:
             left = self.memberships.find(group, address.name)
-            if self.options.catch_up and self.node.started:
+            if self.node.started:
+                # Another thread, or the store, may have yet to deliver what was sent to it before.
                 await self.node.echoes.catch_up(self.ring.shard_of(group))
             with self.mailbox.lock:
                 if left is not None and self.memberships.find(group, address.name) is not left:
@@ -311,11 +309,12 @@ class Engine:
         return merge_figures(figures)
 
     async def flush(self) -> None:
+        if self.node.started:
+            await self.node.begin()  # shards tell the nodes that they know
         for shard in self.shards:
             await self.ask(shard, "flush")
-        self.node.flushed()
-        if self.options.catch_up and self.node.started:
-            # What is told to this node too must not end what begins from now on.
+        if self.node.started:
+            # What this node too is told must not end what begins from now on.
             for shard in self.shards:
                 await self.node.echoes.catch_up(shard)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.inbox import Parcel
 from ..core.outbox import Done, Outbox, Query
+from ..core.shared import SharedBody
 from ..errors import StoreUnavailable
 from .acks import Acks
 from .chores import Chores
@@ -112,7 +113,8 @@ class Node:
     # -- after breaks -----------------------------------------------------------------------
 
     def returned(self, shard: str) -> None:
-        """A shard is reached again: tell it what waits here, since acknowledgements may be lost."""
+        """A shard is reached again, or was flushed: tell it what waits here, since what it counts
+        may be wrong."""
         if not self._started or self._closed:
             return
         self.lease.renew(shard)
@@ -146,7 +148,7 @@ class Node:
 
     def _lost_data(self, shard: str) -> None:
         """The inbox is gone; the heartbeat finds out what else is."""
-        self.echoes.give_up()
+        self.echoes.give_up(shard)
         self._engine.home_soon(self.lease.renew, shard)
 
     # -- what the inbox says --------------------------------------------------------------
@@ -163,17 +165,18 @@ class Node:
         """Another process took one of our channels out of a group."""
         self.listing.leave(group, channel)
 
-    def flushed(self) -> None:
-        """The store was flushed: nothing waits here any more, and there are no groups."""
+    def flushed(self, shard: str) -> None:
+        """A shard was flushed: what came from it before this is gone, and so are its groups."""
+        shard_of = self._engine.ring.shard_of
         with self._mailbox.lock:
-            self._mailbox.inbox.clear()
-            self._engine.memberships.clear()
-        self.demand.emptied()
-        self.echoes.give_up()
-        if self._started:
-            for shard in self._engine.shards:
-                self.demand.forget_credits(shard)
-                self._engine.home_soon(self.lease.renew, shard)
+            forgotten = self._mailbox.inbox.clear(lambda parcel: _origin(parcel) == shard)
+            self._engine.memberships.clear(lambda group: shard_of(group) == shard)
+        for channel, parcels in forgotten:
+            if "!" not in channel:
+                self.demand.forgotten(channel, len(parcels))
+        self.echoes.give_up(shard)
+        # It may count some of what was forgotten here: messages that came while it was flushed.
+        self._engine.home_soon(self.returned, shard)
 
     # -- messages handed over ----------------------------------------------------------------
 
@@ -231,7 +234,8 @@ class Node:
 
     async def close(self) -> None:
         """End the node: what it took of normal channels goes back, its channels leave."""
-        self.echoes.give_up()
+        for shard in self._engine.shards:
+            self.echoes.give_up(shard)
         done, reply = self._engine.reply()
         self.end(done)
         await reply
@@ -308,3 +312,10 @@ class Node:
             self._engine.add(session, shard, add, call)
         else:
             self._engine.at_home(shard, add, call)
+
+
+def _origin(parcel: Parcel) -> str:
+    """The shard that a message came by."""
+    _, body, receipt = parcel
+    shard: str = body.shard if isinstance(body, SharedBody) else receipt.shard
+    return shard

@@ -118,7 +118,6 @@ class RedisChannelLayer(ChannelLayer):
         return replace(
             self._pace.options(self.expiry, self.group_expiry, self.capacities),
             renewal=self._group_kept / 4,
-            catch_up=True,
             on_disconnect=partial(_notify, weakref.ref(self), self._on_disconnect),
             on_reconnect=partial(_notify, weakref.ref(self), self._on_reconnect),
         )

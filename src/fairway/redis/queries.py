@@ -242,7 +242,8 @@ class RedisQueries:
             if cursor == b"0":
                 break
         for node in nodes:
-            await ask("XADD", keys.inbox(node), "NOMKSTREAM", "*", FLUSH, "")
+            where = [] if node == self._options.node else ["NOMKSTREAM"]
+            await ask("XADD", keys.inbox(node), *where, "*", FLUSH, "")
 
     async def _script(self, name: str, keys: Sequence[str], arguments: Sequence[Argument]) -> Any:
         return await self._connection.ask_script(name, keys, arguments)

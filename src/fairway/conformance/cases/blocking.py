@@ -23,6 +23,9 @@ from ..harness import Harness
 
 STUCK = "a call of layer.blocking did not return"
 
+#: How often messages and a flush follow one another, so that threads meet in every way.
+_FLUSHES = 50
+
 
 @case(0, "A thread without asyncio makes a channel, sends and receives")
 async def round_trip(h: Harness) -> None:
@@ -125,6 +128,26 @@ async def flush_and_statistics(h: Harness) -> None:
     for keys in await within(h.patience, in_thread(use), STUCK):
         require("messages_count" in keys, f"statistics have no messages_count but {sorted(keys)}")
     require_equal(await receive(h, layer, channel), {"text": "new"}, "message after flush")
+
+
+@case(0, "What was sent before a flush is not received after it")
+async def flush_is_final(h: Harness) -> None:
+    layer, work = h.make(), fresh("work")
+    face = layer.blocking
+
+    def use() -> str | None:
+        channel = face.new_channel()
+        for n in range(_FLUSHES):
+            for name in (channel, work):
+                face.send(name, {"n": n})
+            face.flush()
+            name, _ = face.receive_many([channel, work])
+            if name is not None:
+                return str(name)
+        return None
+
+    left = await within(h.patience, in_thread(use), STUCK)
+    require(left is None, f"a message sent to {left} before a flush was received after it")
 
 
 @case(0, "Many threads share the blocking face, and nothing is lost or doubled")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
 from typing import Any
 
@@ -108,6 +109,19 @@ async def counted(h: Harness) -> None:
         return await drops(layer, "expired") - before >= 6
 
     await eventually(h, all_counted, "six messages expired, and drops['expired'] didn't count six")
+
+
+@case(2, "A message for a process that nobody knows is counted among the drops")
+async def unknown_process(h: Harness) -> None:
+    layer = h.make(expiry=h.moment)
+    before = await drops(layer)
+    await layer.send(f"specific.{secrets.token_hex(7)}!1", OLD)
+    await h.let_pass(h.moment)
+
+    async def counted() -> bool:
+        return await drops(layer) - before == 1
+
+    await eventually(h, counted, "nobody could receive a message, and drops don't count it")
 
 
 @case(5, "Expired messages leave room on a full channel")
