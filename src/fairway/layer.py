@@ -22,7 +22,7 @@ from .core.inbox import Parcel, Taken
 from .core.memo import Memo
 from .forking import begin_after_fork
 from .mailbox import LoopWaiter
-from .names import address_of, group_name
+from .names import address_of, check_group, group_name, parse_channel
 from .options import check_seconds, check_size
 from .store import Store
 from .types import Message, Sendable, Statistics
@@ -108,7 +108,7 @@ class ChannelLayer(ABC):
         Raises :class:`ChannelFull`, :class:`MessageTooLarge`, :class:`InvalidName`,
         :class:`InvalidMessage`; :class:`StoreUnavailable` if the store didn't take it.
         """
-        address = address_of(channel)
+        address = parse_channel(channel) if type(channel) is str else address_of(channel)
         body = self._codec.encode(message)
         capacities = self.capacities
         pending = self.store.send(address, body, capacities.uniform or capacities.of(address))
@@ -130,7 +130,7 @@ class ChannelLayer(ABC):
                     found.leave()
                     raise
                 parcel = found.parcel
-                if parcel is not None and parcel[2] is not None:
+                if found.settles and parcel is not None and parcel[2] is not None:
                     found.mailbox.handed_over(found)
             else:
                 taken = await found  # type: ignore[misc]
@@ -196,7 +196,8 @@ class ChannelLayer(ABC):
 
     async def group_send(self, group: str, message: Sendable) -> None:
         """Send to every channel of ``group``. A full one misses it, which is counted."""
-        pending = self.store.group_send(group_name(group), self._codec.encode(message))
+        name = check_group(group) if type(group) is str else group_name(group)
+        pending = self.store.group_send(name, self._codec.encode(message))
         if pending is not None:
             await pending
 

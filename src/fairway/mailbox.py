@@ -18,16 +18,18 @@ class LoopWaiter(Waiter):
     """A coroutine waiting on the running loop; awaited, it gives what came.
 
     Awaiting ``future`` costs a frame less: who does that calls :meth:`leave` if it raises,
-    and the mailbox's :meth:`~Mailbox.handed_over` if the parcel has a receipt.
+    and the mailbox's :meth:`~Mailbox.handed_over` if the parcel has a receipt that nobody else
+    ``settles``.
     """
 
-    __slots__ = ("future", "mailbox")
+    __slots__ = ("future", "mailbox", "settles")
 
     mailbox: Mailbox
 
     def __init__(self, channels: Sequence[str]):
         self.channels = channels
         self.parcel = None
+        self.settles = True
         # Asking for the running loop first would cost as much again, up to Python 3.11.
         self.future: asyncio.Future[None] = asyncio.Future()
 
@@ -37,7 +39,7 @@ class LoopWaiter(Waiter):
         except BaseException:
             self.leave()
             raise
-        if self.parcel is not None and self.parcel[2] is not None:
+        if self.settles and self.parcel is not None and self.parcel[2] is not None:
             self.mailbox.handed_over(self)
         return self.taken
 
@@ -153,11 +155,18 @@ class Mailbox:
             self.leave(found)
             raise
 
-    def wake(self, waiters: Iterable[Waiter]) -> None:
-        """Wake them; what one was handed whose loop is gone passes to the next."""
+    def wake(self, waiters: Iterable[Waiter], handed: list[LoopWaiter] | None = None) -> None:
+        """Wake them; what one was handed whose loop is gone passes to the next.
+
+        Those of the running loop join ``handed``, if the caller will say of them that they have
+        their messages, all at once and once they ran: their messages are not to wait for it.
+        """
         running = events._get_running_loop()
         for waiter in waiters:
             if type(waiter) is LoopWaiter and (future := waiter.future).get_loop() is running:
+                if handed is not None:
+                    waiter.settles = False
+                    handed.append(waiter)
                 if not future.done():
                     future.set_result(None)
             elif not waiter.wake():
@@ -258,7 +267,8 @@ class Mailbox:
         if waiter.parcel is None:  # a message may still come until it left the line
             with self.lock:
                 self.inbox.withdraw(waiter)
-        self._report(waiter.taken)
+        if type(waiter) is not LoopWaiter or waiter.settles:
+            self._report(waiter.taken)
         return waiter.taken
 
     def _report(self, taken: Taken | None) -> None:

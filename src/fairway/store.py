@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Protocol, TypeVar
 
 from .core.inbox import Taken
-from .core.outbox import Batch
+from .core.outbox import Batch, GroupSend, Send
 from .drops import Drops
 from .names import Address
 from .types import Statistics
@@ -85,6 +85,12 @@ class Link(Protocol):
     def write(self, batch: Batch) -> None:
         """Write a batch at once; each call's ``done`` hears the outcome later. Never waits."""
 
+    def write_one(self, message: Send | GroupSend) -> bool:
+        """:meth:`write` a single message, by the shortest way there is, if no call is under way.
+
+        False otherwise, and nothing is done.
+        """
+
     def close(self) -> None:
         """Drop the connection; calls under way hear :class:`StoreUnavailable`."""
 
@@ -96,15 +102,14 @@ class DirectLink(Protocol):
     only wait for another one to do so. One thread at a time.
     """
 
-    @property
-    def usable(self) -> bool:
+    def is_usable(self) -> bool:
         """Whether nothing is known to have broken it."""
 
-    def write(self, batch: Batch) -> None:
-        """Write a small batch without queries; their ``done`` is called in :meth:`hear`."""
+    def write_one(self, message: Send | GroupSend) -> bool:
+        """Write a small message; its ``done`` is called in :meth:`hear`."""
 
     def hear(self) -> bool:
-        """Hear the outcome of all that was written; False if that takes longer than a moment."""
+        """Hear the outcome of what was written; False if that takes longer than a moment."""
 
     def hear_in(self, loop: AbstractEventLoop, done: Callable[[], None]) -> None:
         """:meth:`hear` to the end in a loop, in its thread, and call ``done`` then."""
@@ -128,6 +133,9 @@ class Reader(Protocol):
 
     def deliver(self, sent_ms: int, fields: Sequence[tuple[bytes, bytes]]) -> None:
         """One entry of the inbox, sent at this time of the store's clock."""
+
+    def settle(self) -> None:
+        """Whoever was woken by what was delivered has run: call it after that, in the loop."""
 
     def lost_data(self) -> None:
         """The inbox was found gone: the store lost it, or took the node for dead."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import math
 import random
 import subprocess
 import sys
@@ -469,6 +470,27 @@ class Ears:
     def hear_dropped(self, channel: str, parcels: Any) -> None:
         waiting(self.mailbox, channel)
         self.dropped += [int(parcel[1]) for parcel in parcels]
+
+
+async def test_whoever_wakes_readers_may_say_for_them_what_was_handed_over() -> None:
+    ears, handed = Ears(), []
+    mailbox = ears.mailbox
+    reads = [
+        asyncio.ensure_future(receive(mailbox, "a")),
+        asyncio.ensure_future(receive(mailbox, "a", DEADLINE)),
+        asyncio.ensure_future(receive(mailbox, "a")),
+    ]
+    await asyncio.sleep(0)
+    with mailbox.lock:
+        parcels = [(math.inf, b"%d" % n, "receipt") for n in range(3)]
+        waiters = mailbox.inbox.put_all("a", parcels)
+    mailbox.wake(waiters, handed)
+    reads[2].cancel()
+    await asyncio.wait(reads)
+    assert [waiter.parcel for waiter in handed] == [*parcels[:2], None]
+    assert ears.taken == []
+    assert mailbox.take(["a"], 0) == ("a", parcels[2])
+    assert ears.taken == [2]
 
 
 async def test_each_message_handed_over_is_heard_of_once() -> None:

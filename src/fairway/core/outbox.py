@@ -123,6 +123,16 @@ class Batch:
         #: Messages of this node's inbox that were handed over, by channel name.
         self.acks: dict[str, int] = {}
 
+    @classmethod
+    def of(cls, message: Send | GroupSend) -> Batch:
+        """A batch of one message."""
+        outbox = Outbox()
+        if isinstance(message, Send):
+            outbox.send(message)
+        else:
+            outbox.group_send(message)
+        return outbox.collect()
+
     @property
     def only_acknowledges(self) -> bool:
         """Whether nobody waits for an outcome."""

@@ -238,6 +238,7 @@ class DatabaseFeed:
                 for part in in_order(pairs):
                     self._reader.deliver(sent, part)
         finally:
+            self._loop.call_soon(self._reader.settle)
             self._ahead.release()
 
     def _found_another(self, cursor: Cursor, lost: bool) -> None:

@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ..core.outbox import Batch
+from ..core.outbox import Batch, GroupSend, Send
 from .decide import Outcome
 from .faults import Broken
 
@@ -39,6 +39,12 @@ class DatabaseLink:
     def write(self, batch: Batch) -> None:
         self._under_way += 1
         self._desk.write(self, batch)
+
+    def write_one(self, message: Send | GroupSend) -> bool:
+        if self._under_way:
+            return False
+        self.write(Batch.of(message))
+        return True
 
     def close(self) -> None:
         self._closed = True

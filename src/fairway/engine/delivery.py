@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Protocol
 
@@ -12,13 +13,16 @@ from ..core.envelope import DIRECT, ECHO, FLUSH, GROUP, JOIN, NORMAL, parse_fiel
 from ..core.inbox import Parcel, Waiter
 from ..core.membership import Memberships
 from ..core.shared import SharedBody
-from ..mailbox import Mailbox
+from ..errors import FairwayError
+from ..mailbox import LoopWaiter, Mailbox
+
+logger = logging.getLogger("fairway.engine")
 
 _UNLIMITED = 1 << 62
 
 
 class Receipt:
-    """Says that the store counts this message until it is handed over."""
+    """Says that the store counts this message until it is handed over, and when it was sent."""
 
     __slots__ = ("sent_ms", "shard")
 
@@ -29,6 +33,9 @@ class Receipt:
 
 class Events(Protocol):
     """What the engine does about what arrives."""
+
+    def handed(self, shard: str, numbers: Mapping[str, int]) -> None:
+        """So many messages of each channel, which a shard counts, were handed over."""
 
     def dealt(self, channel: str, shard: str, count: int) -> None:
         """Messages of a normal channel came."""
@@ -62,39 +69,53 @@ class Delivery:
         events: Events,
     ):
         self.shard = shard
+        #: For messages of process-specific channels, which never go back to a queue.
+        self._receipt = Receipt(shard, 0)
         self._mailbox = mailbox
         self._memberships = memberships
         self._capacities = capacities
         self._expiry = expiry
         self._events = events
+        #: Whoever was woken, and is to be asked then whether it took its message.
+        self._handed: list[LoopWaiter] = []
         #: Seconds to add to the store's clock to get ours; known from the first heartbeat on.
-        self.clock_offset = math.nan
+        self.clock_offset = math.inf
 
     def set_clock(self, store_ms: int, asked_at: float) -> None:
         """Learn what the store's clock showed between ``asked_at`` and now, on ours."""
         self.clock_offset = (self._mailbox.clock() + asked_at) / 2 - store_ms / 1000
 
-    def entry(self, sent_ms: int, fields: Sequence[tuple[bytes, bytes]]) -> None:
+    def deliver(self, sent_ms: int, fields: Sequence[tuple[bytes, bytes]]) -> None:
         """Put what one entry carries into the channels it is for."""
-        if len(fields) == 1:
-            field, value = fields[0]
-            kind, name = parse_field(field)
-            if kind == DIRECT:
-                self._only(sent_ms, name, value)
-                return
-        self._all(sent_ms, fields)
+        try:
+            if len(fields) == 1 and (field := parse_field(fields[0][0])).kind == DIRECT:
+                # A message alone, the usual entry of a quiet node: here, for a call less.
+                mailbox, now = self._mailbox, self._mailbox.clock()
+                deadline = min(now, sent_ms / 1000 + self.clock_offset) + self._expiry
+                parcel = (deadline, fields[0][1], self._receipt)
+                with mailbox.lock:
+                    waiter = mailbox.inbox.put(field.name, parcel, _UNLIMITED, now)
+                if waiter is not None:
+                    mailbox.wake((waiter,), self._handed)
+                if mailbox.inbox.drops:
+                    mailbox.report_drops()
+            else:
+                self._all(sent_ms, fields)
+        except (FairwayError, ValueError):
+            # Bytes that no sender of ours wrote cost themselves, not the node.
+            logger.exception("shard %s: an entry of the inbox is not readable", self.shard)
+            self._mailbox.drops.record("undecodable", self.shard, 1)
 
-    def _only(self, sent_ms: int, channel: str, value: bytes) -> None:
-        """A single message for a process-specific channel: the usual entry of a quiet node."""
-        mailbox = self._mailbox
-        now = mailbox.clock()
-        with mailbox.lock:
-            parcel = (self._deadline(sent_ms, now), value, Receipt(self.shard, sent_ms))
-            waiter = mailbox.inbox.put(channel, parcel, _UNLIMITED, now)
-        if waiter is not None:
-            mailbox.wake((waiter,))
-        if mailbox.inbox.drops:
-            mailbox.report_drops()
+    def settle(self) -> None:
+        """Whoever was woken has run: say what was handed over."""
+        handed, self._handed = self._handed, []
+        numbers: dict[str, int] = {}
+        for waiter in handed:
+            parcel, channel = waiter.parcel, waiter.channel
+            if parcel is not None and parcel[2] is not None:
+                numbers[channel] = numbers.get(channel, 0) + 1
+        if numbers:
+            self._events.handed(self.shard, numbers)
 
     def _all(self, sent_ms: int, fields: Sequence[tuple[bytes, bytes]]) -> None:
         waiters: list[Waiter] = []
@@ -103,11 +124,11 @@ class Delivery:
         now = self._mailbox.clock()
         with self._mailbox.lock:
             deadline = self._deadline(sent_ms, now)
-            receipt = Receipt(self.shard, sent_ms)
+            dated = Receipt(self.shard, sent_ms)
             for field, values in _runs(fields):
                 kind, name = parse_field(field)
                 if kind == DIRECT:
-                    parcels = [(deadline, value, receipt) for value in values]
+                    parcels = [(deadline, value, self._receipt) for value in values]
                     waiters += self._mailbox.inbox.put_all(name, parcels)
                 elif kind == GROUP:
                     for value in values:
@@ -116,22 +137,20 @@ class Delivery:
                         parcel = (deadline, body, None)
                         waiters += self._put_for_group(name, parcel, now, later)
                 elif kind == NORMAL:
-                    parcels = self._unstamped(values, sent_ms, deadline, receipt, now)
+                    parcels = self._unstamped(values, sent_ms, deadline, dated, now)
                     waiters += self._mailbox.inbox.put_all(name, parcels)
                     dealt[name] = dealt.get(name, 0) + len(values)
                 else:
                     later += [partial(self._control, kind, name, value) for value in values]
         for channel, count in dealt.items():
             self._events.dealt(channel, self.shard, count)
-        self._mailbox.wake(waiters)
+        self._mailbox.wake(waiters, self._handed)
         if self._mailbox.inbox.drops:
             self._mailbox.report_drops()
         for action in later:
             action()
 
     def _deadline(self, sent_ms: int, now: float) -> float:
-        if math.isnan(self.clock_offset):
-            return now + self._expiry
         return min(now, sent_ms / 1000 + self.clock_offset) + self._expiry
 
     def _unstamped(

@@ -32,7 +32,7 @@ from .figures import merge_figures
 from .health import ShardHealth
 from .home import Home
 from .node import Node
-from .replies import gather, here, may_wait, nobody, reply_to, run
+from .replies import Reply, gather, here, may_wait, nobody, run, settle
 from .session import Session
 from .sessions import Sessions
 from .shortcut import SMALL, Shortcut
@@ -93,6 +93,7 @@ class Engine:
         self.sessions = Sessions(options.settling, self._make_session, self._session_ended)
         #: The running loop's own session, if it has shown that it stays.
         self.session_here = self.sessions.here
+        self._sessions_by_loop = self.sessions.by_loop
         self._health = {
             name: ShardHealth(name, self._broke, self._returned) for name in self.shards
         }
@@ -108,21 +109,27 @@ class Engine:
     # -- sending ----------------------------------------------------------------------
 
     def send(self, address: Address, body: bytes, capacity: int) -> Awaitable[None]:
-        session = self.session_here()
+        loop = events._get_running_loop()
+        session = self._sessions_by_loop.get(loop)  # for a call less: that is what time goes to
         if session is None:
-            done, reply = self.reply()
+            session, new = self.sessions.meet(loop)
+        if session is None:
+            reply = Reply(loop)
             if address.node is not None or self._only_shard:
                 shard = self.ring.shard_of(address.name)
-                self._from_outside(shard, Outbox.send, Send(address, body, capacity, done))
+                call = Send(address, body, capacity, reply)
+                self._from_outside(shard, Outbox.send, call, new)
             else:
-                self.home_soon(self._send, None, address, body, capacity, done)
+                self.home_soon(self._send, None, address, body, capacity, reply)
             return reply
-        future: asyncio.Future[None] = session.loop.create_future()
+        future: asyncio.Future[None] = asyncio.Future(loop=session.loop)
         if address.node is not None or self._only_shard:  # for some calls less
             writer = session.writers[self._only_shard or self.ring.shard_of(address.name)]
-            writer.outbox.send(Send(address, body, capacity, here(future)))
-            if not writer.scheduled:
-                writer.flush()
+            call = Send(address, body, capacity, partial(settle, future))
+            if writer.scheduled:
+                writer.outbox.send(call)
+            else:
+                writer.send(Outbox.send, call)
         else:
             self._send(session, address, body, capacity, here(future))
         return future
@@ -139,18 +146,23 @@ class Engine:
             spread.send(partial(self.carry_out, session))
 
     def group_send(self, group: str, body: bytes) -> Awaitable[None]:
-        shard = self.ring.shard_of(group)
-        session = self.session_here()
+        shard = self._only_shard or self.ring.shard_of(group)
+        loop = events._get_running_loop()
+        session = self._sessions_by_loop.get(loop)
         if session is None:
-            done, reply = self.reply()
-            call = GroupSend(group, body, partial(self._to_channels, None, body, done))
-            self._from_outside(shard, Outbox.group_send, call)
+            session, new = self.sessions.meet(loop)
+        if session is None:
+            reply = Reply(loop)
+            call = GroupSend(group, body, partial(self._to_channels, None, body, reply))
+            self._from_outside(shard, Outbox.group_send, call, new)
             return reply
         future: asyncio.Future[None] = session.loop.create_future()
-        writer = session.writers[shard]
         done = partial(self._to_channels, session, body, here(future))
-        writer.outbox.group_send(GroupSend(group, body, done))
-        writer.flush()
+        writer, call = session.writers[shard], GroupSend(group, body, done)
+        if writer.scheduled:
+            writer.outbox.group_send(call)
+        else:
+            writer.send(Outbox.group_send, call)
         return future
 
     def _to_channels(
@@ -365,15 +377,16 @@ class Engine:
         return await reply
 
     def _from_outside(
-        self, shard: str, add: Callable[[Outbox, Any], None], call: Send | GroupSend
+        self, shard: str, add: Callable[[Outbox, Any], None], call: Send | GroupSend, new: bool
     ) -> None:
         """Carry out a call of a thread or a loop that has no session: there, or at home.
 
         There only where nothing is received: a node that lives has two connections to a
-        shard already, and that shall be all.
+        shard already, and that shall be all. It may take a moment, which a loop may stand
+        still for, once (it is ``new``), or where it has nothing else to do.
         """
-        briefly = not self.node.started and len(call.body) <= SMALL and may_wait()
-        if not briefly or not self._shortcuts[shard].carry_out(add, call):
+        briefly = not self.node.started and len(call.body) <= SMALL and (new or may_wait())
+        if not briefly or not self._shortcuts[shard].carry_out(call):
             self.at_home(shard, add, call)
 
     def close_shortcuts(self) -> None:
@@ -440,7 +453,8 @@ class Engine:
 
     def reply(self) -> tuple[Done, Awaitable[Any]]:
         """A callback for the I/O thread, and what the caller awaits meanwhile."""
-        return reply_to(events._get_running_loop())
+        reply = Reply(events._get_running_loop())
+        return reply, reply
 
     def _session_ended(self, session: Session) -> None:
         """What it had no time to acknowledge would count as unread for ever."""

@@ -64,8 +64,7 @@ class Node:
         }  # fmt: skip
         pumps = {
             name: Pump(
-                shard, engine.health(name), deliveries[name], start_of_inbox,
-                self._lost_data, partial(engine.drops.record, "undecodable", name, 1),
+                shard, engine.health(name), deliveries[name], start_of_inbox, self._lost_data,
             )
             for name, shard in engine.shards.items()
         }  # fmt: skip
@@ -187,6 +186,16 @@ class Node:
             self.gone(parcel[2].shard, {channel: 1})
         else:
             session.writers[parcel[2].shard].handed_over(channel)
+
+    def handed(self, shard: str, numbers: Mapping[str, int]) -> None:
+        """:meth:`taken`, for several of a shard's."""
+        session = self._engine.session_here()
+        if session is None:
+            self.gone(shard, numbers)
+            return
+        writer = session.writers[shard]
+        for channel, number in numbers.items():
+            writer.handed_over(channel, number)
 
     def gone(self, shard: str, numbers: Mapping[str, int]) -> None:
         """So many messages of each channel, which a shard counts, are here no more."""

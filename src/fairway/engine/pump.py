@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from asyncio import events
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
-from ..errors import FairwayError
 from ..store import Feed, Shard
 from .connector import Connector, Health
 from .delivery import Delivery
-
-logger = logging.getLogger("fairway.engine")
 
 
 class Pump:
@@ -30,15 +26,13 @@ class Pump:
         delivery: Delivery,
         start: Any,
         on_lost_data: Callable[[str], None],
-        on_undecodable: Callable[[], None],
     ):
         self.cursor = start
         self.loop: asyncio.AbstractEventLoop | None = None
         self._shard = shard
         self._health = health
-        self._delivery = delivery
+        self.deliver, self.settle = delivery.deliver, delivery.settle
         self._on_lost_data = on_lost_data
-        self._on_undecodable = on_undecodable
         self._connector: Connector[Feed] | None = None
 
     def start(self) -> None:
@@ -56,15 +50,6 @@ class Pump:
             connector.close()
         else:
             connector.close_in(loop)
-
-    def deliver(self, sent_ms: int, fields: Sequence[tuple[bytes, bytes]]) -> None:
-        """One entry of the inbox."""
-        try:
-            self._delivery.entry(sent_ms, fields)
-        except (FairwayError, ValueError):
-            # Bytes that no sender of ours wrote cost themselves, not the node.
-            logger.exception("shard %s: an entry of the inbox is not readable", self._shard.name)
-            self._on_undecodable()
 
     def lost_data(self) -> None:
         """The inbox was found gone."""

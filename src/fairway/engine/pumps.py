@@ -58,6 +58,8 @@ class Pumps:
 
     def say_handed(self) -> None:
         """Have the loop that reads say what it handed over; call it there."""
+        for pump in self._pumps.values():
+            pump.settle()
         if self._session is not None:
             self._session.say_handed()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from asyncio import events
-from collections.abc import Awaitable, Coroutine, Generator
+from collections.abc import Coroutine, Generator
 from functools import partial
 from typing import Any, TypeVar
 
@@ -33,76 +33,49 @@ def here(future: asyncio.Future[Any]) -> Done:
     return partial(settle, future)
 
 
-def reply_to(loop: asyncio.AbstractEventLoop | None) -> tuple[Done, Awaitable[Any]]:
+class Reply:
     """A callback for another thread to call, and what the caller awaits meanwhile.
 
-    Without a loop the awaitable is one that :func:`run` can wait for.
+    ``loop``: the caller's, which doesn't carry out calls itself; without one, :func:`run` waits.
     """
-    reply = ThreadReply() if loop is None else LoopReply(loop)
-    return reply, reply
 
-
-class Reply:
-    """An outcome that comes from another thread."""
-
-    def __init__(self) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop | None):
+        self._loop = loop
         self._result: Any = None
         self._error: BaseException | None = None
         # Held until the outcome is there: half the cost of an Event.
         self._coming = threading.Lock()
         self._coming.acquire()
-
-    def __call__(self, result: Any, error: BaseException | None) -> None:
-        self._result, self._error = result, error
-        self._coming.release()
-
-    def _outcome(self) -> Any:
-        if self._error is not None:
-            raise self._error
-        return self._result
-
-
-class ThreadReply(Reply):
-    """The outcome for a thread without an event loop."""
-
-    def __await__(self) -> Generator[ThreadReply, None, Any]:
-        yield self
-        return self._outcome()
-
-    def wait(self) -> None:
-        """Block until the outcome is there."""
-        self._coming.acquire()
-
-
-class LoopReply(Reply):
-    """The outcome for a loop that doesn't carry out calls itself."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop):
-        super().__init__()
-        self._loop = loop
         self._mutex = threading.Lock()
         self._future: asyncio.Future[None] | None = None
 
     def __call__(self, result: Any, error: BaseException | None) -> None:
         with self._mutex:
-            super().__call__(result, error)
+            self._result, self._error = result, error
+            self._coming.release()
             future = self._future
         # A loop that was closed has nobody left who waits.
-        if future is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(settle, future, None, None)
+        if future is not None and not (loop := future.get_loop()).is_closed():
+            loop.call_soon_threadsafe(settle, future, None, None)
 
     def __await__(self) -> Generator[Any, None, Any]:
-        if not self._comes_soon():
+        if self._loop is None:
+            yield self
+        elif not self._coming.acquire(blocking=False) and not self._comes_soon():
             with self._mutex:
                 if self._coming.locked():
                     self._future = self._loop.create_future()
             if self._future is not None:
                 yield from self._future
-        return self._outcome()
+        if self._error is not None:
+            raise self._error
+        return self._result
+
+    def wait(self) -> None:
+        """Block until the outcome is there."""
+        self._coming.acquire()
 
     def _comes_soon(self) -> bool:
-        if self._coming.acquire(blocking=False):
-            return True
         return may_wait() and self._coming.acquire(timeout=_BRIEFLY)
 
 

@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Callable, Mapping
 from functools import partial
+from typing import Any
 
-from ..core.outbox import Outbox
+from ..core.outbox import GroupSend, Outbox, Send
 from ..errors import StoreUnavailable
 from ..store import Link, Shard
 from .connector import LONGEST_PAUSE, Connector, Health, attempts_end
@@ -69,10 +70,18 @@ class Writer:
                 link.write(self.outbox.collect())
         self.flush_soon()
 
-    def handed_over(self, channel: str) -> None:
-        """A message of ``channel`` that the shard counts was handed over in this loop."""
+    def send(self, add: Callable[[Outbox, Any], None], message: Send | GroupSend) -> None:
+        """:meth:`flush` with a message, which ``add`` puts into the outbox unless it goes at
+        once. Call it where no flush is ``scheduled``."""
+        link = self._connector.connection
+        if not (self._single and link is not None and link.write_one(message)):
+            add(self.outbox, message)
+        self.flush_soon()
+
+    def handed_over(self, channel: str, number: int = 1) -> None:
+        """Messages of ``channel`` that the shard counts were handed over in this loop."""
         numbers = self._numbers
-        numbers[channel] = numbers.get(channel, 0) + 1
+        numbers[channel] = numbers.get(channel, 0) + number
         if not self.scheduled:
             self.flush_soon()
 

@@ -26,8 +26,8 @@ class Sessions:
         self._make = make
         self._ended = ended
         self._lock = threading.Lock()
-        #: The session of each loop that stays.
-        self._sessions: dict[asyncio.AbstractEventLoop | None, Session] = {}
+        #: The session of each loop that stays; not to be changed.
+        self.by_loop: dict[asyncio.AbstractEventLoop | None, Session] = {}
         #: When each of the others, which may not, was first seen.
         self._seen: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, float]
         self._seen = weakref.WeakKeyDictionary()
@@ -35,42 +35,45 @@ class Sessions:
     def here(self) -> Session | None:
         """The running loop's own session, if it has shown that it stays."""
         loop = events._get_running_loop()
-        session = self._sessions.get(loop)
-        if session is not None or loop is None:
-            return session
-        return self._meet(loop)
+        return self.by_loop.get(loop) or self.meet(loop)[0]
+
+    def meet(self, loop: asyncio.AbstractEventLoop | None) -> tuple[Session | None, bool]:
+        """The session of the running loop that had none so far, if it has lived on by now, and
+        whether it is met for the first time, as is None."""
+        if loop is None:
+            return None, True
+        now = loop.time()
+        with self._lock:
+            seen = self._seen.setdefault(loop, now)
+        if now - seen < self._settling:
+            return None, seen is now
+        return self._settle(loop), False
 
     def all(self) -> list[Session]:
         """Those there are."""
         with self._lock:
-            return list(self._sessions.values())
+            return list(self.by_loop.values())
 
     def forget_closed(self) -> None:
         """Loops that were closed without a word took their connections with them."""
         with self._lock:
-            closed = [session for session in self._sessions.values() if session.loop.is_closed()]
+            closed = [session for session in self.by_loop.values() if session.loop.is_closed()]
             for session in closed:
-                del self._sessions[session.loop]
+                del self.by_loop[session.loop]
         for session in closed:
             self._ended(session)
             session.forget()
-
-    def _meet(self, loop: asyncio.AbstractEventLoop) -> Session | None:
-        """A loop without a session gets one when it has lived on; none while it is young."""
-        with self._lock:
-            seen = self._seen.setdefault(loop, loop.time())
-        return None if loop.time() - seen < self._settling else self._settle(loop)
 
     def _settle(self, loop: asyncio.AbstractEventLoop) -> Session:
         """The loop has lived on: it gets a session."""
         session = self._make()
         with self._lock:
-            self._sessions[loop] = session
+            self.by_loop[loop] = session
         session.on_close(partial(self._loop_ends, loop, session))
         return session
 
     def _loop_ends(self, loop: asyncio.AbstractEventLoop, session: Session) -> None:
         with self._lock:
-            self._sessions.pop(loop, None)
+            self.by_loop.pop(loop, None)
             self._seen.pop(loop, None)
         self._ended(session)

@@ -7,9 +7,8 @@ import logging
 import threading
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
-from ..core.outbox import Outbox
+from ..core.outbox import GroupSend, Send
 from ..errors import StoreUnavailable
 from ..store import DirectLink, Shard
 
@@ -43,20 +42,18 @@ class Shortcut:
         self._opening: asyncio.Task[None] | None = None
         self._closed = False
 
-    def carry_out(self, add: Callable[[Outbox, Any], None], call: Any) -> bool:
-        """Carry out a call in this thread, or at least begin to; False if that can't be."""
+    def carry_out(self, message: Send | GroupSend) -> bool:
+        """Send a message in this thread, or at least begin to; False if that can't be."""
         if not self._turn.acquire(blocking=False):
             return False
         link = self._link
-        if link is None or not link.usable:
+        if link is None or not link.is_usable():
             self._link = None
             self._turn.release()
             self._want()
             return False
-        outbox = Outbox()
-        add(outbox, call)
         try:
-            link.write(outbox.collect())
+            link.write_one(message)
             if link.hear():
                 self._end_turn(link)
             else:

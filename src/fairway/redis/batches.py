@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, TypeVar
@@ -11,9 +12,10 @@ from typing import Any, TypeVar
 import hiredis
 
 from ..core.envelope import AS_ENTERED, JOIN, stamped
+from ..core.memo import Memo
 from ..core.outbox import Batch, GroupSend, Membership, Release, Send, Want
 from ..errors import StoreUnavailable, channel_full
-from .conversation import Argument, Conversation, OnReply
+from .conversation import ARGUMENT, Argument, Conversation, OnReply, beginning, is_unknown_script
 from .keys import Keys
 from .options import LinkOptions
 from .roster import NAMED, Roster
@@ -24,6 +26,11 @@ T = TypeVar("T")
 #: Messages, and bytes, that one script call takes at the most: it must not stop the server long.
 _MESSAGES_PER_CALL = 1000
 _BYTES_PER_CALL = 4 * 1024 * 1024
+#: Nodes, and groups, for which the beginning of a call is kept ready.
+_BEGINNINGS = 1024
+#: The beginning of a command, and its last arguments.
+_LAST = b"%b" + ARGUMENT
+_LAST_TWO = _LAST + ARGUMENT
 
 
 class BatchWriter:
@@ -36,6 +43,8 @@ class BatchWriter:
         self._group_nodes = Roster()
         self._channel_nodes = Roster()
         self._turns = Turns[GroupSend]()
+        self._to_nodes = Memo(self._begin_to_node, _BEGINNINGS)
+        self._to_groups = Memo(self._begin_to_group, _BEGINNINGS)
 
     def write(self, batch: Batch) -> None:
         """Write a batch at once; each call's ``done`` hears the outcome with the replies."""
@@ -60,32 +69,80 @@ class BatchWriter:
         if calls:
             self._connection.send(calls)
 
+    def write_one(self, message: Send | GroupSend) -> bool:
+        """Write a single message, unless replies are awaited: then False.
+
+        A processor that did something else meanwhile reads every line of code and data from
+        memory: a call, even of the smallest function, takes microseconds.
+        """
+        if self._connection.waiting:
+            return False
+        if isinstance(message, GroupSend):
+            if not self._turns.hold(message.group, [message]):
+                self._turns.called(message.group)
+                body = message.body
+                command = _LAST % (self._to_groups[message.group], len(body), body)
+                self._connection.send_one(command, partial(self._told_of_group_alone, message))
+            return True
+        (name, _, node), body = message.address, message.body
+        if node is None:
+            self._connection.send([self._to_channel(name, [message])])
+        else:
+            begun = self._to_nodes[node, message.capacity]
+            command = _LAST_TWO % (begun, len(name), name.encode(), len(body), body)
+            self._connection.send_one(command, partial(self._told_of_one_alone, message))
+        return True
+
     # -- sending --------------------------------------------------------------------
 
     def _to_one(self, node: str, sends: list[Send]) -> tuple[tuple[Argument, ...], OnReply]:
         """All for one channel: a short cut for nodes that are known."""
-        keys, first = self._keys, sends[0]
+        first = sends[0]
+        messages: list[str | bytes] = [first.address.name]
+        messages += [send.body for send in sends]
+        told = partial(self._told_of_one, node, sends)
+        return self._call_of_one(node, first.capacity, len(sends), messages, told)
 
-        def on_reply(reply: Any) -> None:
-            if reply is None:
-                for send in sends:
-                    send.done(None, None)
-            elif (error := _error(reply)) is not None:
-                _all_failed([sends], error)
-            elif reply >= 0:
-                _tell_sends(sends, len(sends) - reply)
-            else:
-                self._connection.send([self._to_node(node, {first.address.name: sends})])
-
+    def _call_of_one(
+        self,
+        node: str,
+        capacity: int,
+        count: int,
+        messages: Sequence[str | bytes],
+        on_reply: OnReply,
+    ) -> tuple[tuple[Argument, ...], OnReply]:
+        keys, options = self._keys, self._options
         return self._connection.script(
             "send_one",
             (keys.inbox(node), keys.counts(node), keys.stats, keys.nodes),
-            [
-                node, self._options.inbox_capacity, self._options.expiry_ms,
-                first.address.name, first.capacity, len(sends), *[send.body for send in sends],
-            ],
+            (node, options.inbox_capacity, options.expiry_ms, capacity, count, *messages),
             on_reply,
-        )  # fmt: skip
+        )
+
+    def _begin_to_node(self, node_and_capacity: tuple[str, int]) -> bytes:
+        """The command for a message to any channel of this node, but for its name and the body."""
+        node, capacity = node_and_capacity
+        command, _ = self._call_of_one(node, capacity, 1, (), _ignore)
+        return beginning(command, 2)
+
+    def _told_of_one_alone(self, message: Send, reply: Any) -> None:
+        if reply is None:
+            message.done(None, None)
+        elif is_unknown_script(reply):
+            self._connection.send([self._to_one(message.address.node or "", [message])])
+        else:
+            self._told_of_one(message.address.node or "", [message], reply)
+
+    def _told_of_one(self, node: str, sends: list[Send], reply: Any) -> None:
+        if reply is None:
+            for send in sends:
+                send.done(None, None)
+        elif (error := _error(reply)) is not None:
+            _all_failed([sends], error)
+        elif reply >= 0:
+            _tell_sends(sends, len(sends) - reply)
+        else:
+            self._connection.send([self._to_node(node, {sends[0].address.name: sends})])
 
     def _to_node(
         self, node: str, by_name: dict[str, list[Send]]
@@ -142,25 +199,48 @@ class BatchWriter:
         self, group: str, messages: list[GroupSend]
     ) -> tuple[tuple[Argument, ...], OnReply]:
         self._turns.called(group)
+        return self._first_call(group, messages)
 
-        def on_reply(reply: Any) -> None:
-            error = _error(reply)
-            channels, missing = reply if not error and reply else ((), ())
-            names = _texts(channels)
-            if missing:
-                self._group_again(group, messages, names, _texts(missing))
-            else:
-                _tell_group(messages, names, error)
-            if held := self._turns.answered(group):
-                self._connection.send([self._to_group(group, part) for part in _chunks(held)])
+    def _first_call(
+        self, group: str, messages: list[GroupSend]
+    ) -> tuple[tuple[Argument, ...], OnReply]:
+        nodes = self._group_nodes.of(group)
+        return self._group_call(group, nodes, messages, partial(self._told_of_group, messages))
 
-        return self._group_call(group, self._group_nodes.of(group), messages, on_reply)
+    def _begin_to_group(self, group: str) -> bytes:
+        """The command for any message to this group, but for its body."""
+        command, _ = self._first_call(group, [])
+        return beginning(command, 1)
+
+    def _told_of_group_alone(self, message: GroupSend, reply: Any) -> None:
+        if reply is None:  # nearly always
+            message.done((), None)
+            self._group_turn_ends(message.group)
+        elif is_unknown_script(reply):
+            self._connection.send([self._first_call(message.group, [message])])
+        else:
+            self._told_of_group([message], reply)
+
+    def _told_of_group(self, messages: list[GroupSend], reply: Any) -> None:
+        group, error = messages[0].group, _error(reply)
+        channels, missing = reply if not error and reply else ((), ())
+        names = _texts(channels)
+        if missing:
+            self._group_again(group, messages, names, _texts(missing))
+        else:
+            _tell_group(messages, names, error)
+        self._group_turn_ends(group)
+
+    def _group_turn_ends(self, group: str) -> None:
+        if held := self._turns.answered(group):
+            self._connection.send([self._to_group(group, part) for part in _chunks(held)])
 
     def _group_again(
         self, group: str, messages: list[GroupSend], names: list[str], nodes: list[str]
     ) -> None:
         """Serve the nodes that the first call did not name, and only those."""
         self._group_nodes.learn(group, nodes)
+        self._to_groups.pop(group, None)
         self._turns.repeated(group)
 
         def on_last_reply(reply: Any) -> None:

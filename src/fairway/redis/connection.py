@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, cast
@@ -29,18 +30,17 @@ class RedisConnection(Conversation, asyncio.BufferedProtocol):
     """One socket. Lives in one event loop; made by :func:`connect`."""
 
     def __init__(self, connection: RedisPyConnection, name: str, lost: Callable[[], None]):
-        super().__init__(name)
+        super().__init__(name, time.monotonic)
         self._lost = lost
         self._loop = asyncio.get_running_loop()
         #: Where the server is that this leads to, if it has a host and a port.
         self.place = getattr(connection, "host", None), getattr(connection, "port", None)
-        #: When something was last heard, or asked after all was answered, in the loop's time.
-        self._heard_at = self._loop.time()
         self._view = memoryview(self._heard)
         self._writer = _take_over(connection)
         self._transport = cast(asyncio.Transport, self._writer.transport)
         self._former = self._transport.get_protocol()
         self._transport.set_protocol(self)
+        self._write = self._transport.write
         self._watchdog = self._loop.call_later(SILENCE, self._watch)
 
     def give_away(self) -> int | None:
@@ -55,12 +55,6 @@ class RedisConnection(Conversation, asyncio.BufferedProtocol):
         return descriptor
 
     # -- sending --------------------------------------------------------------------
-
-    def _write(self, data: bytes) -> None:
-        self._transport.write(data)
-
-    def _becomes_busy(self) -> None:
-        self._heard_at = self._loop.time()
 
     async def ask(self, *command: Argument) -> Any:
         """Send one command and wait for its reply; raises :class:`StoreUnavailable`."""
@@ -104,10 +98,7 @@ class RedisConnection(Conversation, asyncio.BufferedProtocol):
         """Where to put what arrives; under TLS asyncio fills it slice by slice, so no bytearray."""
         return self._view
 
-    def buffer_updated(self, size: int) -> None:
-        """Parse, and hand on."""
-        self._heard_at = self._loop.time()
-        self._take(size)
+    buffer_updated = Conversation.take
 
     def connection_lost(self, error: Exception | None) -> None:
         """The socket is gone."""
@@ -126,7 +117,7 @@ class RedisConnection(Conversation, asyncio.BufferedProtocol):
         self._lost()
 
     def _watch(self) -> None:
-        silent = self._loop.time() - self._heard_at if self._waiting else 0.0
+        silent = self._clock() - self._heard_at if self.waiting else 0.0
         if silent >= SILENCE:
             self.abort()
         else:

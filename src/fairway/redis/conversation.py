@@ -22,26 +22,32 @@ _MISPLACED = ("READONLY", "MASTERDOWN", "LOADING")
 #: Bytes heard at once. To make room for them anew each time would take as long as to hear them.
 _HEARD_AT_ONCE = 262144
 
-_pack: Callable[[tuple[Any, ...]], bytes] = hiredis.pack_command
+#: A command as bytes for the wire.
+pack: Callable[[tuple[Any, ...]], bytes] = hiredis.pack_command
+#: An argument in them, its length before it.
+ARGUMENT = b"$%d\r\n%b\r\n"
 
 
 class Conversation(ABC):
     """Pipelined commands: they go out at once, replies come to callbacks, in order."""
 
-    def __init__(self, name: str):
+    #: Puts bytes on the wire.
+    _write: Callable[[bytes], object]
+
+    def __init__(self, name: str, clock: Callable[[], float]):
         self._name = name
+        self._clock = clock
+        #: When something was last heard, or asked after all was answered, on ``clock``.
+        self._heard_at = clock()
+        self._heard_at = clock()
         self._parser = hiredis.Reader()
-        #: Where what arrives is put, for :meth:`_take`. The parser reads any buffer, as redis-py
+        #: Where what arrives is put, for :meth:`take`. The parser reads any buffer, as redis-py
         #: knows too, though its hints say bytes.
         self._heard: Any = bytearray(_HEARD_AT_ONCE)
-        self._waiting: deque[OnReply] = deque()
+        #: Who awaits replies, in order.
+        self.waiting: deque[OnReply] = deque()
         self._scripts = load_scripts()
         self._closed = False
-
-    @property
-    def idle(self) -> bool:
-        """Whether no reply is awaited."""
-        return not self._waiting
 
     def send(self, calls: Sequence[tuple[tuple[Argument, ...], OnReply]]) -> None:
         """Write commands in one go; each callback hears its reply, in order."""
@@ -49,10 +55,20 @@ class Conversation(ABC):
             for _, on_reply in calls:
                 on_reply(StoreUnavailable(f"the connection to {self._name} is closed"))
             return
-        if not self._waiting:
-            self._becomes_busy()
-        self._waiting.extend(on_reply for _, on_reply in calls)
-        self._write(b"".join([_pack(command) for command, _ in calls]))
+        if not self.waiting:
+            self._heard_at = self._clock()
+        self.waiting.extend(on_reply for _, on_reply in calls)
+        self._write(b"".join([pack(command) for command, _ in calls]))
+
+    def send_one(self, command: bytes, on_reply: OnReply) -> None:
+        """:meth:`send` a single command, packed already: where it goes alone, time counts."""
+        if self._closed:
+            on_reply(StoreUnavailable(f"the connection to {self._name} is closed"))
+            return
+        if not self.waiting:
+            self._heard_at = self._clock()
+        self.waiting.append(on_reply)
+        self._write(command)
 
     def script(
         self, name: str, keys: Sequence[str], arguments: Sequence[Argument], on_reply: OnReply
@@ -61,7 +77,7 @@ class Conversation(ABC):
         script = self._scripts[name]
 
         def check(reply: Any) -> None:
-            if isinstance(reply, hiredis.ReplyError) and str(reply).startswith("NOSCRIPT"):
+            if is_unknown_script(reply):
                 self.send([(("EVAL", script.text, len(keys), *keys, *arguments), on_reply)])
             else:
                 on_reply(reply)
@@ -72,33 +88,33 @@ class Conversation(ABC):
     def abort(self, reason: Exception | None = None) -> None:
         """Drop the connection as if it had broken."""
 
-    @abstractmethod
-    def _write(self, data: bytes) -> None:
-        """Put bytes on the wire."""
-
-    def _becomes_busy(self) -> None:
-        """Nothing was awaited, and now something is."""
-        return
-
-    def _take(self, size: int) -> None:
+    def take(self, nbytes: int) -> None:
         """So many bytes were heard: hand each reply in them to whoever waits for it."""
+        self._heard_at = self._clock()
         try:
-            self._hand_out(size)
+            self._parser.feed(self._heard, 0, nbytes)
+            while (reply := self._parser.gets()) is not False:
+                if not self.waiting:
+                    self.abort()  # a reply to nothing: the stream is out of step
+                    return
+                self.waiting.popleft()(reply)
+                if type(reply) is hiredis.ReplyError and str(reply).startswith(_MISPLACED):
+                    self.abort()
         except hiredis.ProtocolError as error:  # whatever is there, it is no Redis
             self.abort(error)
 
-    def _hand_out(self, size: int) -> None:
-        self._parser.feed(self._heard, 0, size)
-        while (reply := self._parser.gets()) is not False:
-            if not self._waiting:
-                self.abort()  # a reply to nothing: the stream is out of step
-                return
-            self._waiting.popleft()(reply)
-            if type(reply) is hiredis.ReplyError and str(reply).startswith(_MISPLACED):
-                self.abort()
-
     def _fail_waiting(self, error: Exception | None) -> None:
         """Nobody will hear a reply any more."""
-        waiting, self._waiting = self._waiting, deque()
+        waiting, self.waiting = self.waiting, deque()
         for on_reply in waiting:
             on_reply(OutcomeUnknown(f"the connection to {self._name} broke: {error or 'closed'}"))
+
+
+def is_unknown_script(reply: Any) -> bool:
+    """Whether the server lost, or never had, the script that it was to run."""
+    return isinstance(reply, hiredis.ReplyError) and str(reply).startswith("NOSCRIPT")
+
+
+def beginning(command: tuple[Argument, ...], more: int) -> bytes:
+    """A command whose last arguments, so many, are to follow, each as :data:`ARGUMENT`."""
+    return pack((*command, *[b""] * more))[: -more * len(ARGUMENT % (0, b""))]

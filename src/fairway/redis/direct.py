@@ -8,9 +8,9 @@ import select
 import socket
 import struct
 import sys
+import time
 from collections.abc import Callable
 
-from ..core.outbox import Batch
 from .batches import BatchWriter
 from .connection import SILENCE, connect
 from .conversation import Conversation
@@ -31,7 +31,7 @@ class DirectConnection(Conversation):
     """A socket that is written and read in the caller's thread, one caller at a time."""
 
     def __init__(self, descriptor: int, name: str):
-        super().__init__(name)
+        super().__init__(name, time.monotonic)
         #: What ends the hearing in a loop, while there is one.
         self._finish: Callable[[], None] = _nothing
         #: For how many replies from now on there is no use in looking.
@@ -45,8 +45,7 @@ class DirectConnection(Conversation):
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, brief)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, brief)
 
-    @property
-    def usable(self) -> bool:
+    def is_usable(self) -> bool:
         """Whether the server is still there, as far as this side was told."""
         if self._closed:
             return False
@@ -57,7 +56,7 @@ class DirectConnection(Conversation):
 
     def hear(self) -> bool:
         """Hear all replies that are awaited; False if they take longer than a moment."""
-        while self._waiting:
+        while self.waiting:
             try:
                 size = self._receive()
             except BlockingIOError:
@@ -65,7 +64,7 @@ class DirectConnection(Conversation):
             except OSError as error:
                 self._end(error)
             else:
-                self._take(size) if size else self._end(None)
+                self.take(size) if size else self._end(None)
         return True
 
     def _receive(self) -> int:
@@ -84,7 +83,7 @@ class DirectConnection(Conversation):
 
     def hear_in(self, loop: asyncio.AbstractEventLoop, done: Callable[[], None]) -> None:
         """:meth:`hear` in a loop, which has better to do than wait."""
-        if not self._waiting:
+        if not self.waiting:
             done()
             return
         descriptor = self._socket.fileno()
@@ -129,26 +128,16 @@ class DirectConnection(Conversation):
 
 
 class RedisDirectLink:
-    """Batches for the server, from whatever thread holds this."""
+    """Messages for the server, from whatever thread holds this."""
 
     def __init__(self, connection: DirectConnection, keys: Keys, options: LinkOptions):
         self._connection = connection
-        self._writer = BatchWriter(connection, keys, options)
-
-    @property
-    def usable(self) -> bool:
-        return self._connection.usable
-
-    def write(self, batch: Batch) -> None:
-        self._writer.write(batch)
-
-    def hear(self) -> bool:
-        return self._connection.hear()
-
-    def hear_in(self, loop: asyncio.AbstractEventLoop, done: Callable[[], None]) -> None:
-        self._connection.hear_in(loop, done)
+        self.write_one = BatchWriter(connection, keys, options).write_one
+        self.is_usable, self.hear = connection.is_usable, connection.hear
+        self.hear_in = connection.hear_in
 
     def close(self) -> None:
+        """Drop the connection."""
         self._connection.abort()
 
 

@@ -17,7 +17,7 @@ import hiredis
 from ..errors import StoreUnavailable
 from ..store import Reader
 from .connection import RedisConnection
-from .conversation import Argument, OnReply
+from .conversation import Argument, pack
 from .delivered import Delivered
 
 #: Entries per reply; each may hold a batch of messages.
@@ -52,6 +52,7 @@ class RedisFeed:
         self._loop = asyncio.get_running_loop()
         self._closed = False
         self._group = secrets.token_hex(4)
+        self._read_for_a_moment, self._read_for_long = map(pack, map(self._read, (_QUIET, _BLOCK)))
         #: Entries that were read and stand in the stream, which count as far as it is bounded.
         self._entries = self._bytes = 0
         self._entries_kept = min(_ENTRIES_KEPT, bound // 16)
@@ -90,30 +91,39 @@ class RedisFeed:
 
     def _next(self, quiet: bool = False) -> None:
         """Wait for more; if it is time to, drop what was read from the stream before."""
-        if self._closed:
-            return
-        calls: list[tuple[tuple[Argument, ...], OnReply]] = []
+        if not self._closed:
+            self._read_on(quiet)
+        self._reader.settle()
+
+    def _read_on(self, quiet: bool) -> None:
         much = self._entries > self._entries_kept or self._bytes > _BYTES_KEPT
         if much or (quiet and self._entries):
             self._entries = self._bytes = 0
-            calls.append((("XTRIM", self._inbox, "MINID", _after(self._reader.cursor)), _ignore))
-        read = (
+            trim = ("XTRIM", self._inbox, "MINID", _after(self._reader.cursor))
+            self._connection.send([(trim, _ignore), (self._read(_BLOCK), self._on_reply)])
+        else:
+            again = self._read_for_a_moment if self._entries else self._read_for_long
+            self._connection.send_one(again, self._on_reply)
+
+    def _read(self, block: int) -> tuple[Argument, ...]:
+        return (
             "XREADGROUP", "GROUP", self._group, "n", "COUNT", _COUNT,
-            "BLOCK", _QUIET if self._entries else _BLOCK, "NOACK", "STREAMS", self._inbox, ">",
+            "BLOCK", block, "NOACK", "STREAMS", self._inbox, ">",
         )  # fmt: skip
-        self._connection.send([*calls, (read, self._on_reply)])
 
     def _on_reply(self, reply: Any) -> None:
-        if self._closed or isinstance(reply, StoreUnavailable):
+        if self._closed:
             return
-        if isinstance(reply, hiredis.ReplyError):
-            # The stream or its group is gone: begin again, on a new connection.
-            self._connection.abort()
-            return
-        if reply:
+        if type(reply) is list:  # nearly always
             entries = reply[0][1]
             self._entries += len(entries)
             self._deliver(entries)
+        elif isinstance(reply, StoreUnavailable):
+            return
+        elif isinstance(reply, hiredis.ReplyError):
+            # The stream or its group is gone: begin again, on a new connection.
+            self._connection.abort()
+            return
         # Readers that were woken go first: a write to the socket takes as long as they do.
         self._loop.call_soon(self._next, not reply)
 
@@ -124,9 +134,13 @@ class RedisFeed:
                 continue
             # First, so that whatever delivering it leads to, no entry is delivered twice.
             reader.cursor = entry_id
-            values = fields[1::2]
-            self._bytes += sum(map(len, values))
-            pairs = list(zip(fields[::2], values, strict=True))
+            if len(fields) == 2:  # a message that came alone is not to wait for what others need
+                self._bytes += len(fields[1])
+                pairs = [(fields[0], fields[1])]
+            else:
+                values = fields[1::2]
+                self._bytes += sum(map(len, values))
+                pairs = list(zip(fields[::2], values, strict=True))
             reader.deliver(int(entry_id.partition(b"-")[0]), pairs)
 
 

@@ -20,13 +20,14 @@ class RedisLink:
     def __init__(self, connection: RedisConnection, keys: Keys, options: LinkOptions):
         self._connection = connection
         self._writer = BatchWriter(connection, keys, options)
+        self.write_one = self._writer.write_one
         self._queries = RedisQueries(connection, keys, options)
         self._loop = asyncio.get_running_loop()
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def idle(self) -> bool:
-        return self._connection.idle
+        return not self._connection.waiting
 
     def write(self, batch: Batch) -> None:
         self._writer.write(batch)

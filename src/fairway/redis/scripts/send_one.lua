@@ -1,13 +1,13 @@
 -- (alone) Messages for one process-specific channel of a node that lives, the usual case.
 -- Without lib.lua and all else that send_to_node.lua does, a message is there sooner.
 -- KEYS: inbox, counts, stats, nodes
--- ARGV: node, bound of the inbox (entries), expiry (ms), channel, capacity, n, n bodies
+-- ARGV: node, bound of the inbox (entries), expiry (ms), capacity, n, channel, n bodies
 -- Returns nothing, or how many of the last messages found no room; or -1, having changed
 --   nothing, where the node isn't known and it takes send_to_node.lua to make room.
 local inbox, counts, stats = KEYS[1], KEYS[2], KEYS[3]
-local node, channel, n = ARGV[1], ARGV[4], tonumber(ARGV[6])
+local node, channel, n = ARGV[1], ARGV[6], tonumber(ARGV[5])
 local before = redis.call('HINCRBY', counts, channel, n) - n
-local room = math.min(n, ARGV[5] - before)
+local room = math.min(n, ARGV[4] - before)
 if redis.call('XLEN', inbox) >= tonumber(ARGV[2]) then room = 0 end
 if room > 0 then
   local fields = {}
