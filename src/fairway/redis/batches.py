@@ -72,19 +72,18 @@ class BatchWriter:
     def write_one(self, message: Send | GroupSend) -> bool:
         """Write a single message, unless replies are awaited: then False.
 
-        A processor that did something else meanwhile reads every line of code and data from
-        memory: a call, even of the smallest function, takes microseconds.
+        A processor that did something else meanwhile reads all code and data from memory, so
+        that a call of even the smallest function takes microseconds. There are few here.
         """
         if self._connection.waiting:
             return False
+        body = message.body
         if isinstance(message, GroupSend):
-            if not self._turns.hold(message.group, [message]):
-                self._turns.called(message.group)
-                body = message.body
-                command = _LAST % (self._to_groups[message.group], len(body), body)
-                self._connection.send_one(command, partial(self._told_of_group_alone, message))
+            self._turns.called(message.group)
+            command = _LAST % (self._to_groups[message.group], len(body), body)
+            self._connection.send_one(command, partial(self._told_of_group_alone, message))
             return True
-        (name, _, node), body = message.address, message.body
+        name, _, node = message.address
         if node is None:
             self._connection.send([self._to_channel(name, [message])])
         else:
