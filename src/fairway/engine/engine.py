@@ -90,7 +90,7 @@ class Engine:
         self._home = Home(f"fairway-{node}")
         self._home_session: Session | None = None
         self._watching: list[asyncio.Task[None]] = []
-        self.sessions = Sessions(options.settling, self._make_session, self._session_ended)
+        self.sessions = Sessions(options.settling, self._make_session, self._session_ended, clock)
         #: The running loop's own session, if it has shown that it stays.
         self.session_here = self.sessions.here
         self._sessions_by_loop = self.sessions.by_loop

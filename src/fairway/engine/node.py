@@ -45,7 +45,8 @@ class Node:
         self._options = engine.options
         self._mailbox = engine.mailbox
         self._lock = threading.Lock()
-        self._started = False
+        #: Whether this node has begun to live.
+        self.started = False
         self._closed = False
         self._renew_at = self._mailbox.clock() + self._options.renewal
         self._chores = Chores(engine.home_loop)
@@ -75,17 +76,12 @@ class Node:
 
     def start(self) -> None:
         """Begin to live, if it doesn't yet. From any thread."""
-        if self._started or self._closed:
+        if self.started or self._closed:
             return
         with self._lock:
-            first, self._started = not self._started, True
+            first, self.started = not self.started, True
         if first:
             self._engine.home_soon(self._begin)
-
-    @property
-    def started(self) -> bool:
-        """Whether this node has begun to live."""
-        return self._started
 
     async def begin(self) -> None:
         """:meth:`start`, and wait until the shards know this node, or can't be reached."""
@@ -97,7 +93,7 @@ class Node:
 
     def read_in(self, session: Session | None) -> None:
         """Somebody receives in this session's loop (None: elsewhere): see that inboxes are read."""
-        if not self._started:
+        if not self.started:
             self.start()
         if session is not None and self.pumps.at_home:
             self.pumps.go_to(session)
@@ -114,7 +110,7 @@ class Node:
     def returned(self, shard: str) -> None:
         """A shard is reached again, or was flushed: tell it what waits here, since what it counts
         may be wrong."""
-        if not self._started or self._closed:
+        if not self.started or self._closed:
             return
         self.lease.renew(shard)
         self.demand.forget_credits(shard)
@@ -252,7 +248,7 @@ class Node:
     def end(self, done: Done) -> None:
         """:meth:`close`, from anywhere; ``done`` hears when all is said."""
         with self._lock:
-            started, self._closed = self._started and not self._closed, True
+            started, self._closed = self.started and not self._closed, True
         if started:
             self._engine.home_soon(self._end, done)
         else:

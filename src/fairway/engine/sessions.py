@@ -20,9 +20,14 @@ class Sessions:
     """
 
     def __init__(
-        self, settling: float, make: Callable[[], Session], ended: Callable[[Session], None]
+        self,
+        settling: float,
+        make: Callable[[], Session],
+        ended: Callable[[Session], None],
+        clock: Callable[[], float],
     ):
         self._settling = settling
+        self._clock = clock
         self._make = make
         self._ended = ended
         self._lock = threading.Lock()
@@ -42,7 +47,7 @@ class Sessions:
         whether it is met for the first time, as is None."""
         if loop is None:
             return None, True
-        now = loop.time()
+        now = self._clock()
         with self._lock:
             seen = self._seen.setdefault(loop, now)
         if now - seen < self._settling:

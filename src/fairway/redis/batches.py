@@ -214,7 +214,8 @@ class BatchWriter:
     def _told_of_group_alone(self, message: GroupSend, reply: Any) -> None:
         if reply is None:  # nearly always
             message.done((), None)
-            self._group_turn_ends(message.group)
+            if held := self._turns.answered(message.group):
+                self._send_held(held)
         elif is_unknown_script(reply):
             self._connection.send([self._first_call(message.group, [message])])
         else:
@@ -228,11 +229,12 @@ class BatchWriter:
             self._group_again(group, messages, names, _texts(missing))
         else:
             _tell_group(messages, names, error)
-        self._group_turn_ends(group)
-
-    def _group_turn_ends(self, group: str) -> None:
         if held := self._turns.answered(group):
-            self._connection.send([self._to_group(group, part) for part in _chunks(held)])
+            self._send_held(held)
+
+    def _send_held(self, held: list[GroupSend]) -> None:
+        group = held[0].group
+        self._connection.send([self._to_group(group, part) for part in _chunks(held)])
 
     def _group_again(
         self, group: str, messages: list[GroupSend], names: list[str], nodes: list[str]
