@@ -144,7 +144,6 @@ def test_a_server_that_stands_still_holds_up_no_event_loop(
 ) -> None:
     """The wait moves to the I/O thread; other threads' calls go there at once."""
     layer = warmed(make_layer(server, patience=LIMIT), used)
-    used.clear()
 
     async def send_and_count() -> int:
         turns = 0
@@ -165,6 +164,7 @@ def test_a_server_that_stands_still_holds_up_no_event_loop(
 
     with stopped(server):
         assert asyncio.run(send_and_count()) == 10
+    used.clear()
     with stopped(server):
         both = [threading.Thread(target=lambda: asyncio.run(alone())) for _ in range(2)]
         for thread in both:
