@@ -50,9 +50,7 @@ class Demand:
         """Messages were handed over, or dropped here."""
         self.warm = True
         self._taken += count
-        used = count if count <= self._unread else self._unread
-        self._unread -= used
-        self._ahead -= used
+        self.forgotten(count)
 
     def starved(self) -> None:
         """A reader found nothing: if half a window was taken since, the window is too small."""

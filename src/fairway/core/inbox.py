@@ -355,11 +355,14 @@ class Inbox:
         channel."""
         forgotten = []
         for channel, queue in self._queues.items():
-            gone = [parcel for parcel in queue.parcels if concerned(parcel)]
+            gone: list[Parcel] = []
+            kept: deque[Parcel] = deque()
+            for parcel in queue.parcels:
+                (gone if concerned(parcel) else kept).append(parcel)
             if gone:
                 queue.forget_taken()
                 queue.returned = [entry for entry in queue.returned if not concerned(entry[1])]
-                queue.parcels = deque(p for p in queue.parcels if not concerned(p))
+                queue.parcels = kept
                 forgotten.append((channel, gone))
         return forgotten
 

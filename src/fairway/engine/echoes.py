@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Echoes:
-    """Whom to tell when what was written to this node by itself arrives: by token, the shard."""
+    """Whom to tell when what this node wrote to itself arrives: by token, with its shard."""
 
     def __init__(self, engine: Engine):
         self._engine = engine

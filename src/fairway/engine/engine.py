@@ -32,7 +32,7 @@ from .figures import merge_figures
 from .health import ShardHealth
 from .home import Home
 from .node import Node
-from .replies import Reply, gather, here, may_wait, nobody, run, settle
+from .replies import Reply, gather, may_wait, nobody, run, settle
 from .session import Session
 from .sessions import Sessions
 from .shortcut import SMALL, Shortcut
@@ -126,12 +126,12 @@ class Engine:
         if address.node is not None or self._only_shard:  # for some calls less
             writer = session.writers[self._only_shard or self.ring.shard_of(address.name)]
             call = Send(address, body, capacity, partial(settle, future))
-            if writer.scheduled:
+            if writer.scheduled:  # nearly always, where there are many
                 writer.outbox.send(call)
             else:
                 writer.send(Outbox.send, call)
         else:
-            self._send(session, address, body, capacity, here(future))
+            self._send(session, address, body, capacity, partial(settle, future))
         return future
 
     def _send(
@@ -157,12 +157,8 @@ class Engine:
             self._from_outside(shard, Outbox.group_send, call, new)
             return reply
         future: asyncio.Future[None] = session.loop.create_future()
-        done = partial(self._to_channels, session, body, here(future))
-        writer, call = session.writers[shard], GroupSend(group, body, done)
-        if writer.scheduled:
-            writer.outbox.group_send(call)
-        else:
-            writer.send(Outbox.group_send, call)
+        done = partial(self._to_channels, session, body, partial(settle, future))
+        session.writers[shard].send(Outbox.group_send, GroupSend(group, body, done))
         return future
 
     def _to_channels(
@@ -421,7 +417,7 @@ class Engine:
             await reply
             return
         future: asyncio.Future[None] = session.loop.create_future()
-        self.carry_out(session, shard, add, make(here(future)))
+        self.carry_out(session, shard, add, make(partial(settle, future)))
         await future
 
     def carry_out(

@@ -6,7 +6,6 @@ import asyncio
 import threading
 from asyncio import events
 from collections.abc import Coroutine, Generator
-from functools import partial
 from typing import Any, TypeVar
 
 from ..core.outbox import Done
@@ -26,11 +25,6 @@ def settle(future: asyncio.Future[Any], result: Any, error: BaseException | None
         future.set_result(result)
     else:
         future.set_exception(error)
-
-
-def here(future: asyncio.Future[Any]) -> Done:
-    """For a future of the loop that carries out the call."""
-    return partial(settle, future)
 
 
 class Reply:

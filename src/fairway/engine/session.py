@@ -72,9 +72,10 @@ class Writer:
 
     def send(self, add: Callable[[Outbox, Any], None], message: Send | GroupSend) -> None:
         """:meth:`flush` with a message, which ``add`` puts into the outbox unless it goes at
-        once. Call it where no flush is ``scheduled``."""
+        once."""
         link = self._connector.connection
-        if not (self._single and link is not None and link.write_one(message)):
+        alone = self._single and not self.scheduled
+        if not (alone and link is not None and link.write_one(message)):
             add(self.outbox, message)
         self.flush_soon()
 

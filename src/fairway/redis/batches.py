@@ -99,7 +99,7 @@ class BatchWriter:
         first = sends[0]
         messages: list[str | bytes] = [first.address.name]
         messages += [send.body for send in sends]
-        told = partial(self._told_of_one, node, sends)
+        told = partial(self._told_of_one, sends)
         return self._call_of_one(node, first.capacity, len(sends), messages, told)
 
     def _call_of_one(
@@ -130,9 +130,9 @@ class BatchWriter:
         elif is_unknown_script(reply):
             self._connection.send([self._to_one(message.address.node or "", [message])])
         else:
-            self._told_of_one(message.address.node or "", [message], reply)
+            self._told_of_one([message], reply)
 
-    def _told_of_one(self, node: str, sends: list[Send], reply: Any) -> None:
+    def _told_of_one(self, sends: list[Send], reply: Any) -> None:
         if reply is None:
             for send in sends:
                 send.done(None, None)
@@ -141,7 +141,8 @@ class BatchWriter:
         elif reply >= 0:
             _tell_sends(sends, len(sends) - reply)
         else:
-            self._connection.send([self._to_node(node, {sends[0].address.name: sends})])
+            name, _, node = sends[0].address
+            self._connection.send([self._to_node(node or "", {name: sends})])
 
     def _to_node(
         self, node: str, by_name: dict[str, list[Send]]

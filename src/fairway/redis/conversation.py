@@ -39,7 +39,6 @@ class Conversation(ABC):
         self._clock = clock
         #: When something was last heard, or asked after all was answered, on ``clock``.
         self._heard_at = clock()
-        self._heard_at = clock()
         self._parser = hiredis.Reader()
         #: Where what arrives is put, for :meth:`take`. The parser reads any buffer, as redis-py
         #: knows too, though its hints say bytes.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 import time
 from typing import Any
 
@@ -115,13 +114,13 @@ async def counted(h: Harness) -> None:
 async def unknown_process(h: Harness) -> None:
     layer = h.make(expiry=h.moment)
     before = await drops(layer)
-    await layer.send(f"specific.{secrets.token_hex(7)}!1", OLD)
+    await layer.send(f"{fresh('specific.nobody')}!1", OLD)
     await h.let_pass(h.moment)
 
-    async def counted() -> bool:
+    async def one_dropped() -> bool:
         return await drops(layer) - before == 1
 
-    await eventually(h, counted, "nobody could receive a message, and drops don't count it")
+    await eventually(h, one_dropped, "nobody could receive a message, and drops don't count it")
 
 
 @case(5, "Expired messages leave room on a full channel")

@@ -32,6 +32,7 @@ for _, node in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
     -- A stream entry takes many fields; Lua passes at most some thousands of arguments.
     for first = 1, #fields, 2000 do
       local last = math.min(first + 1999, #fields)
+      -- Heartbeats keep an inbox; one that wasn't there may belong to nobody who sends any.
       if not redis.call('XADD', inboxes[node], 'NOMKSTREAM', '*', unpack(fields, first, last)) then
         redis.call('XADD', inboxes[node], '*', unpack(fields, first, last))
         redis.call('PEXPIRE', inboxes[node], KEPT)
