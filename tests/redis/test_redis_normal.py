@@ -106,7 +106,7 @@ async def test_messages_dealt_to_a_node_that_never_read_go_to_others(
     sender = make_layer(server)
     ghost, keys = "0123456789abcd", Keys("asgi")
     server.admin.zadd(keys.want("work"), {ghost: 5})
-    server.admin.zadd(keys.nodes, {ghost: (time.time() + 60) * 1000})
+    server.admin.zadd(keys.nodes, {ghost: int(time.time() + 60) * 1000})
     for n in range(3):
         await sender.send("work", {"n": n})
     assert server.admin.xlen(keys.inbox(ghost)) > 0

@@ -31,7 +31,8 @@ def around_fork(recipe: bytes) -> dict[str, Any]:
 
 
 def killed_member(recipe: bytes, group: str) -> str:
-    """The channel with which a process joined `group` before it was killed."""
+    """The channel with which a process joined `group` before it was killed, while it waited at
+    the normal channel of the same name."""
     with _start("join", recipe, group) as process:
         try:
             channel = process.stdout.readline().decode().strip() if process.stdout else ""
@@ -67,10 +68,15 @@ def main(task: str, recipe: str, *arguments: str) -> None:
 async def _join(layer: Layer, group: str) -> None:
     channel = await layer.new_channel()
     await layer.group_add(group, channel)
+    await layer.send(group, {})
+    await asyncio.wait_for(layer.receive(group), LIMIT / 3)
+    waiting = asyncio.ensure_future(layer.receive(group))
+    # Only the layer knows when the store has heard of who waits.
+    await asyncio.sleep(0.2)
     sys.stdout.write(f"{channel}\n")
     sys.stdout.flush()
     # Here it is killed; without its parent it ends by itself.
-    await asyncio.wait_for(layer.receive(channel), LIMIT)
+    await asyncio.wait_for(waiting, LIMIT)
 
 
 def _fork(layer: Layer) -> None:

@@ -59,7 +59,8 @@ class Harness(Protocol):
         """Makes the store lose all its data behind the layers' backs ("wipe")."""
 
     async def dead_member(self, group: str) -> str:
-        """A channel of a process that joined `group` and was then killed ("dead_process")."""
+        """A channel of a process that joined `group`, and was killed while it waited at the normal
+        channel of the same name ("dead_process")."""
 
     async def in_forked_child(self) -> dict[str, Any]:
         """What a node saw around a fork ("fork"): the names of a channel that the process made

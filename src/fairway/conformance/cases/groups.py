@@ -13,6 +13,7 @@ from ..checks import (
     fresh,
     nothing_more,
     receive,
+    require,
     require_equal,
     within,
 )
@@ -233,6 +234,30 @@ async def dead_process(h: Harness) -> None:
         return channel not in await layer.group_channels(group)
 
     await eventually(h, gone, f"{channel} of a dead process stays in its group", h.lease)
+
+
+@case(
+    6,
+    "Who sends to a dead process doesn't bring it back, to a group or to a normal channel",
+    needs=("dead_process",),
+)
+async def dead_stays_dead(h: Harness) -> None:
+    layer, name = h.make(), fresh("chat")
+    channel = await h.dead_member(name)
+    before = await drops(layer, "reader_died")
+    await layer.send(channel, {})
+
+    async def buried() -> bool:
+        return await drops(layer, "reader_died") > before
+
+    sentence = "a message for a dead process is not in drops['reader_died']"
+    await eventually(h, buried, sentence, h.lease)
+    await layer.send(channel, {})
+    sentence = f"{channel} of a dead process is in its group again"
+    require(channel not in await layer.group_channels(name), sentence)
+    for n in range(20):
+        await layer.send(name, {"n": n})
+        require_equal(await receive(h, layer, name), {"n": n}, "message of a normal channel")
 
 
 @case(

@@ -7,7 +7,7 @@
 local node, own, expiry, cursor, named = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5])
 local nodes, inbox, counts, unread, stats = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local now = now_ms()
-if own ~= '1' and lives(nodes, node, now) then return 0 end
+if own ~= '1' and lasts(nodes, node, now) then return 0 end
 
 -- A node that never gave a sign of life has no reader that could have died.
 local lived = tonumber(redis.call('ZSCORE', nodes, node) or 0) % 1 == 0

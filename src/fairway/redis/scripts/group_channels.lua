@@ -8,7 +8,7 @@ for _, name in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
   local node = string.match(name, '([^.!]+)!')
   local lease = node and (state[node] or tonumber(redis.call('ZSCORE', KEYS[2], node) or -1))
   if node then state[node] = lease end
-  if lease == -1 then
+  if lease and (lease == -1 or is_strange(lease)) then
     dead[#dead + 1] = name
   elseif not node or lease >= now then
     names[#names + 1] = name

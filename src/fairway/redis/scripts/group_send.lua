@@ -22,7 +22,8 @@ end
 local missing, sent, full = {}, 0, 0
 for _, node in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
   -- A node is there until it is buried: its lease may have lapsed while the store was away.
-  if not redis.call('ZSCORE', KEYS[3], node) then
+  local lease = redis.call('ZSCORE', KEYS[3], node)
+  if not lease or lease % 1 == 0.25 then  -- as in lib.lua's is_strange()
     redis.call('ZREM', KEYS[1], node)
   elseif not inboxes[node] then
     missing[#missing + 1] = node

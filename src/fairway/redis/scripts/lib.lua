@@ -45,16 +45,36 @@ local function uncount(hash, field, n)
   end
 end
 
-local function lives(nodes, node, now)
+-- What a lease ends on tells who gave it: a whole millisecond, a heartbeat; half of one, the node
+-- before its first heartbeat; a quarter, those who sent to a node that nobody knows.
+local function is_strange(lease) return lease % 1 == 0.25 end
+
+-- Whether the lease of a node, if it has one, goes on.
+local function lasts(nodes, node, now)
   local lease = redis.call('ZSCORE', nodes, node)
-  return lease and tonumber(lease) >= now
+  return lease and tonumber(lease) >= now, lease
 end
 
--- A node that is not known yet is not dead either: it gets a lease until its first heartbeat.
--- That it ends half a millisecond later tells it from one that a heartbeat gave.
+-- Whether somebody reads what a node is given.
+local function lives(nodes, node, now)
+  local yes, lease = lasts(nodes, node, now)
+  return yes and not is_strange(lease)
+end
+
+-- A node that does something is not dead: it gets a lease until its first heartbeat.
 local function meet(nodes, node, lease, now)
-  redis.call('ZADD', nodes, 'NX', now + lease + 0.5, node)
-  redis.call('PEXPIRE', nodes, KEPT)  -- no heartbeat may ever come that would
+  local before = redis.call('ZSCORE', nodes, node)
+  if not before or is_strange(before) then
+    redis.call('ZADD', nodes, now + lease + 0.5, node)
+    redis.call('PEXPIRE', nodes, KEPT)  -- no heartbeat may ever come that would
+  end
+end
+
+-- Nobody knows this node: unless it begins to live, others bury it when nobody may read any
+-- more what it was sent, and count that.
+local function take_note(nodes, node, expiry, now)
+  redis.call('ZADD', nodes, 'NX', now + expiry + 0.25, node)
+  redis.call('PEXPIRE', nodes, KEPT)
 end
 
 -- Since when somebody was heard here without a long gap. Where nobody was, the store itself

@@ -21,11 +21,10 @@ if room > 0 then
     redis.call('XADD', inbox, '*', unpack(fields))
     local kept = 3600000
     if not redis.call('ZSCORE', KEYS[4], node) then
-      -- Nobody knows this node: unless it begins to live, others bury it when nobody may read
-      -- this any more, and count it. As in lib.lua's meet().
+      -- As in lib.lua's take_note().
       local time = redis.call('TIME')
       local now = time[1] * 1000 + math.floor(time[2] / 1000)
-      redis.call('ZADD', KEYS[4], 'NX', now + ARGV[3] + 0.5, node)
+      redis.call('ZADD', KEYS[4], 'NX', now + ARGV[3] + 0.25, node)
       redis.call('PEXPIRE', KEYS[4], 3600000)
       kept = ARGV[3] + 60000
     end

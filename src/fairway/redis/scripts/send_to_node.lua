@@ -52,8 +52,7 @@ end
 if not lease then
   redis.call('PEXPIRE', inbox, expiry + 60000)
   redis.call('PEXPIRE', counts, expiry + 60000)
-  -- Unless it begins to live, others bury it when nobody may read this any more, and count it.
-  meet(nodes, ARGV[1], expiry, now_ms())
+  take_note(nodes, ARGV[1], expiry, now_ms())
 end
 if any > 0 then
   count(stats, 'f:!' .. ARGV[1], any)
