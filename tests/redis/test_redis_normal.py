@@ -1,8 +1,10 @@
 """Normal channels: what a node takes ahead of its readers, and what becomes of it."""
 
 import asyncio
+import threading
 import time
 
+import pytest
 from benchmarks.redis_server import RedisServer
 from redis_support import MakeLayer, until
 
@@ -64,6 +66,66 @@ async def test_an_idle_reader_returns_what_it_took(
     # Nobody receives at the first any more, which only a turn of its clock shows.
     got = [(await asyncio.wait_for(second.receive("work"), LIMIT))["n"] for _ in range(40)]
     assert sorted(got) == list(range(20, 60))
+
+
+async def test_a_reader_that_comes_as_its_channel_is_given_up(
+    make_layer: MakeLayer, server: RedisServer
+) -> None:
+    """The node gives it up in the I/O thread, and readers ask on another connection."""
+    layer, sender, want = make_layer(server), make_layer(server), Keys("asgi").want("work")
+    while layer.store.session_here() is None:
+        await layer.receive_many(["work"], timeout=0.1)
+    node, go_on = layer.store.node, threading.Event()
+    credit = server.admin.zscore(want, node.id)
+
+    def give_up() -> None:
+        node.demand.cool()
+        node.demand.cool()
+        go_on.wait(LIMIT)
+
+    layer.store.home_soon(give_up)
+    await until(lambda: "work" not in node.demand.channels(), "it is not given up")
+    waiting = asyncio.ensure_future(layer.receive("work"))
+    await until(lambda: server.admin.zscore(want, node.id) == 2 * credit, "nobody asked")
+    go_on.set()
+    await until(lambda: server.admin.zscore(want, node.id) != 2 * credit, "it is not given up")
+    await sender.send("work", {"n": 1})
+    assert await asyncio.wait_for(waiting, LIMIT) == {"n": 1}
+
+
+async def test_what_comes_is_known_before_anybody_takes_it(
+    make_layer: MakeLayer, server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a thread that takes it at once makes the node count one that lies here for ever."""
+    layer, sender = make_layer(server), make_layer(server)
+    node, seen = layer.store.node, []
+    dealt = node.dealt
+
+    def noted(channel: str, shard: str, count: int) -> None:
+        seen.append(layer.store.mailbox.inbox.pending(channel))
+        dealt(channel, shard, count)
+
+    monkeypatch.setattr(node, "dealt", noted)
+    assert await layer.receive_many(["work"], timeout=0) == (None, None)
+    await sender.send("work", {"n": 1})
+    await until(lambda: seen, "it did not come")
+    assert await asyncio.wait_for(layer.receive("work"), LIMIT) == {"n": 1}
+    assert seen == [0]
+
+
+async def test_a_reader_may_wait_for_longer_than_keys_are_kept(
+    make_layer: MakeLayer, server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fairway.redis.layer._KEPT", 2.0)
+    layer, sender = (make_layer(server, expiry=1, group_expiry=2) for _ in range(2))
+    want = Keys("asgi").want("work")
+    waiting = asyncio.ensure_future(layer.receive("work"))
+    await until(lambda: server.admin.exists(want), "nobody asked")
+    kept_ms = server.admin.pttl(want)
+    assert 0 < kept_ms <= 3000
+    await asyncio.sleep(kept_ms / 1000 + 0.5)
+    await sender.send("work", {"n": 1})
+    assert await asyncio.wait_for(waiting, LIMIT) == {"n": 1}
 
 
 async def test_a_slow_reader_leaves_the_queue_to_others(

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Protocol
 
 from ..core.capacity import Capacities
-from ..core.envelope import DIRECT, ECHO, FLUSH, GROUP, JOIN, NORMAL, parse_field, unstamped
+from ..core.envelope import DIRECT, ECHO, FLUSH, GROUP, JOIN, NORMAL, Field, parse_field, unstamped
 from ..core.inbox import Parcel, Waiter
 from ..core.membership import Memberships
 from ..core.shared import SharedBody
@@ -120,13 +120,15 @@ class Delivery:
     def _all(self, sent_ms: int, fields: Sequence[tuple[bytes, bytes]]) -> None:
         waiters: list[Waiter] = []
         later: list[Callable[[], None]] = []
-        dealt: dict[str, int] = {}
         now = self._mailbox.clock()
+        runs = _runs(fields)
+        for (kind, name), values in runs:
+            if kind == NORMAL:  # before anybody, perhaps in another thread, can take one
+                self._events.dealt(name, self.shard, len(values))
         with self._mailbox.lock:
             deadline = self._deadline(sent_ms, now)
             dated = Receipt(self.shard, sent_ms)
-            for field, values in _runs(fields):
-                kind, name = parse_field(field)
+            for (kind, name), values in runs:
                 if kind == DIRECT:
                     parcels = [(deadline, value, self._receipt) for value in values]
                     waiters += self._mailbox.inbox.put_all(name, parcels)
@@ -139,11 +141,8 @@ class Delivery:
                 elif kind == NORMAL:
                     parcels = self._unstamped(values, sent_ms, deadline, dated, now)
                     waiters += self._mailbox.inbox.put_all(name, parcels)
-                    dealt[name] = dealt.get(name, 0) + len(values)
                 else:
                     later += [partial(self._control, kind, name, value) for value in values]
-        for channel, count in dealt.items():
-            self._events.dealt(channel, self.shard, count)
         self._mailbox.wake(waiters, self._handed)
         if self._mailbox.inbox.drops:
             self._mailbox.report_drops()
@@ -184,14 +183,14 @@ class Delivery:
             self._events.leave(name, value.decode())
 
 
-def _runs(fields: Sequence[tuple[bytes, bytes]]) -> list[tuple[bytes, list[bytes]]]:
+def _runs(fields: Sequence[tuple[bytes, bytes]]) -> list[tuple[Field, list[bytes]]]:
     """Values of the same field that stand together: all for one channel go into it at once."""
-    runs: list[tuple[bytes, list[bytes]]] = []
+    runs: list[tuple[Field, list[bytes]]] = []
     last, values = None, []
     for field, value in fields:
         if field == last:
             values.append(value)
         else:
             last, values = field, [value]
-            runs.append((field, values))
+            runs.append((parse_field(field), values))
     return runs

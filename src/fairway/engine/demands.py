@@ -112,6 +112,8 @@ class Demands:
         """Return the messages of channels that nobody has received from since the last call."""
         with self._lock:
             cold = [channel for channel, demand in self._demands.items() if demand.cool()]
+            for channel in cold:
+                del self._demands[channel]
         for channel in cold:
             self._release(channel)
 
@@ -142,25 +144,35 @@ class Demands:
 
     def _asked(self, channel: str, shard: str, _: object, error: BaseException | None) -> None:
         """Where a shard may not have heard, the next look at those who wait asks again."""
-        if error is None:
-            return
+        if error is not None:
+            self._doubt(channel, shard)
+
+    def _doubt(self, channel: str, shard: str) -> Demand | None:
+        """The credit of one channel at a shard may be gone."""
         with self._lock:
             demand = self._demands.get(channel)
             if demand is not None:
                 demand.forget(shard)
+        return demand
 
     def _release(self, channel: str) -> None:
         by_shard = self.unread(channel)
-        with self._lock:
-            self._demands.pop(channel, None)
         for shard in self._shards:
             parcels = by_shard.get(shard, [])
-            call = Release(channel, stamps(parcels), partial(self._released, channel, parcels))
-            self._add(shard, Outbox.release, call)
+            done = partial(self._released, channel, shard, parcels)
+            self._add(shard, Outbox.release, Release(channel, stamps(parcels), done))
 
     def _released(
-        self, channel: str, parcels: list[Parcel], _: object, error: BaseException | None
+        self,
+        channel: str,
+        shard: str,
+        parcels: list[Parcel],
+        _: object,
+        error: BaseException | None,
     ) -> None:
+        # Who came meanwhile may have asked, on another connection, before the shard forgot.
+        if (demand := self._doubt(channel, shard)) is not None and demand.waiting:
+            self.ask_again()
         if error is None or not parcels:
             return
         if isinstance(error, OutcomeUnknown):
