@@ -17,10 +17,21 @@ class Workers:
         self.credit = dict.fromkeys(shards, 0)
         self.unread = 0
 
+    def do(self, what: str, first: int, second: int) -> None:
+        shard = SHARDS[first % len(self.credit)]
+        if what == "take":
+            self.take()
+        elif what == "wait":
+            self.wait(first)
+        elif what == "renew":
+            self.renew(shard)
+        else:
+            self.arrive(shard, second)
+
     def ask(self) -> None:
-        for shard, credit, _ in self.demand.wanted():
+        for shard, credit, anew in self.demand.wanted():
             assert credit > 0
-            self.credit[shard] += credit
+            self.credit[shard] = credit if anew else self.credit[shard] + credit
 
     def arrive(self, shard: str, count: int) -> None:
         count = min(count, self.credit[shard])
@@ -37,6 +48,13 @@ class Workers:
             self.demand.starved()
         self.ask()
 
+    def renew(self, shard: str) -> None:
+        self.demand.renew(shard)
+        self.ask()
+
+    def lose(self, shard: str) -> None:
+        self.credit[shard] = 0
+
     def wait(self, readers: int) -> None:
         self.demand.starved()
         self.demand.waiting = readers
@@ -47,6 +65,7 @@ steps = st.lists(
     st.one_of(
         st.just(("take", 0, 0)),
         st.tuples(st.just("wait"), st.integers(0, 5), st.just(0)),
+        st.tuples(st.just("renew"), st.integers(0, 2), st.just(0)),
         st.tuples(st.just("arrive"), st.integers(0, 2), st.integers(1, 200)),
     ),
     max_size=60,
@@ -59,14 +78,9 @@ def test_never_more_ahead_than_readers_and_prefetch(
 ) -> None:
     workers = Workers(SHARDS[:count], prefetch)
     most_waiting = 0
-    for what, first, second in history:
-        if what == "take":
-            workers.take()
-        elif what == "wait":
-            most_waiting = max(most_waiting, first)
-            workers.wait(first)
-        else:
-            workers.arrive(SHARDS[first % count], second)
+    for step in history:
+        workers.do(*step)
+        most_waiting = max(most_waiting, workers.demand.waiting)
         ahead = workers.unread + sum(workers.credit.values())
         # Every shard must have a credit for a reader to hear of its messages.
         assert ahead <= 2 * (most_waiting + prefetch) + count
@@ -81,6 +95,23 @@ def test_every_shard_hears_of_a_reader_that_waits(readers: int, count: int, pref
         workers.arrive(shard, 1)
         workers.take()
         workers.wait(readers)
+        assert workers.credit[shard] >= 1
+
+
+@given(steps, st.integers(1, 3))
+def test_a_shard_that_forgot_hears_anew_of_a_reader_that_waits(
+    history: list[tuple[str, int, int]], count: int
+) -> None:
+    workers = Workers(SHARDS[:count], 10)
+    for step in history:
+        workers.do(*step)
+    while workers.unread:
+        workers.take()
+    workers.wait(1)
+    for shard in SHARDS[:count]:
+        workers.lose(shard)
+        workers.renew(shard)  # it may have given something shortly before
+        workers.renew(shard)
         assert workers.credit[shard] >= 1
 
 

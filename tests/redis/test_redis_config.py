@@ -92,7 +92,7 @@ async def test_group_expiry(make_layer: MakeLayer, server: RedisServer) -> None:
 async def test_a_membership_without_end_outlives_the_keys_first_end(
     make_layer: MakeLayer, server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fairway.redis.layer._KEPT", 2.0)
+    monkeypatch.setattr("fairway.redis.layer._GROUP_KEPT", 2.0)
     layer, other = make_layer(server, group_expiry=None), make_layer(server, group_expiry=None)
     channel = await layer.new_channel()
     await layer.group_add("chat", channel)

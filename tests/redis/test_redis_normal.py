@@ -113,18 +113,31 @@ async def test_what_comes_is_known_before_anybody_takes_it(
     assert seen == [0]
 
 
-async def test_a_reader_may_wait_for_longer_than_keys_are_kept(
-    make_layer: MakeLayer, server: RedisServer, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("number", [1, 3])
+async def test_a_reader_whose_wish_was_lost_is_not_deaf(
+    make_layer: MakeLayer, shared_servers: list[RedisServer], number: int
 ) -> None:
-    monkeypatch.setattr("fairway.redis.layer._KEPT", 2.0)
-    layer, sender = (make_layer(server, expiry=1, group_expiry=2) for _ in range(2))
-    want = Keys("asgi").want("work")
-    waiting = asyncio.ensure_future(layer.receive("work"))
-    await until(lambda: server.admin.exists(want), "nobody asked")
-    kept_ms = server.admin.pttl(want)
-    assert 0 < kept_ms <= 3000
-    await asyncio.sleep(kept_ms / 1000 + 0.5)
+    shards, want = shared_servers[:number], Keys("asgi").want("work")
+    layer, sender = make_layer(*shards, expiry=4), make_layer(*shards)
+    await layer.store.begin()  # with the first heartbeat a node asks anew
+    readers = [asyncio.ensure_future(layer.receive("work")) for _ in shards]
+    await until(lambda: all(shard.admin.delete(want) for shard in shards), "nobody asked")
+    for _ in shards:
+        await sender.send("work", {"n": 1})
+    assert await asyncio.wait_for(asyncio.gather(*readers), LIMIT) == [{"n": 1}] * number
+
+
+async def test_what_its_sender_did_not_have_dealt_is_received(
+    make_layer: MakeLayer, server: RedisServer
+) -> None:
+    """It may die between hearing who waits and having it dealt."""
+    layer, sender, keys = make_layer(server, expiry=4), make_layer(server), Keys("asgi")
     await sender.send("work", {"n": 1})
+    left = server.admin.lpop(keys.queue("work"))
+    await layer.store.begin()  # with the first heartbeat a node asks anew
+    waiting = asyncio.ensure_future(layer.receive("work"))
+    await until(lambda: server.admin.exists(keys.want("work")), "nobody asked")
+    server.admin.rpush(keys.queue("work"), left)
     assert await asyncio.wait_for(waiting, LIMIT) == {"n": 1}
 
 

@@ -27,6 +27,8 @@ class Demand:
         self._granted = dict.fromkeys(shards, 0)
         #: Shards that may have lost what they were asked for, or not.
         self._unsure: set[str] = set()
+        #: Shards that gave something since the last :meth:`renew`.
+        self._gave: set[str] = set()
         self._prefetch = prefetch
         self._window = 1
         self._taken = 0
@@ -41,6 +43,7 @@ class Demand:
 
     def arrived(self, shard: str, count: int) -> None:
         """Messages came from ``shard`` and used up credit."""
+        self._gave.add(shard)
         used = min(count, self._granted[shard])
         self._granted[shard] -= used
         self._unread += count
@@ -97,6 +100,12 @@ class Demand:
         self._ahead -= self._granted[shard]
         self._granted[shard] = 0
         self._unsure.add(shard)
+
+    def renew(self, shard: str) -> None:
+        """Doubt the credit at a shard that gave nothing since the last call."""
+        if shard not in self._gave:
+            self.forget(shard)
+        self._gave.discard(shard)
 
     def forgotten(self, count: int) -> None:
         """Messages lie here no more, and nobody took them."""

@@ -92,6 +92,14 @@ class Demands:
                 demand.forget(shard)
         self.ask_again()
 
+    def renew(self, shard: str) -> None:
+        """A shard that gave nothing of a channel for long may not know that somebody waits, or
+        nobody may have dealt what it has: ask it anew."""
+        with self._lock:
+            for demand in self._demands.values():
+                demand.renew(shard)
+        self.ask_again()
+
     def ask_again(self) -> None:
         """Ask for what those who wait want and no shard was asked for, or none heard."""
         with self._lock:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 from collections import Counter
 from collections.abc import Mapping
 from functools import partial
@@ -48,6 +49,8 @@ class Lease:
         self._strange = set(engine.shards)
         self._beginners: list[Done] = []
         self._reported: Counter[str] = Counter()
+        #: Until when what readers wait for counts as known to each shard.
+        self._renew_demand_at = dict.fromkeys(engine.shards, -math.inf)
         #: Shards whose channels are being looked at.
         self._tidied: set[str] = set()
 
@@ -89,13 +92,23 @@ class Lease:
             return
         known, now_ms, dead, due = answer
         self._deliveries[shard].set_clock(now_ms, asked_at)
-        if not known:
-            self._demand.forget_credits(shard)
+        self._renew_demand(shard, known, asked_at)
         self._listing.restore(shard, known)
         for node in dead:
             self._chores.soon(self._bury(shard, node))
         if due and shard not in self._tidied:
             self._chores.soon(self._tidy_later(shard, due))
+
+    def _renew_demand(self, shard: str, known: bool, now: float) -> None:
+        """Ask for messages again, so often that none expires where a wish for it was lost, or
+        its sender died before it was dealt."""
+        if not known:
+            self._demand.forget_credits(shard)
+        elif now >= self._renew_demand_at[shard]:
+            self._demand.renew(shard)
+        else:
+            return
+        self._renew_demand_at[shard] = now + self._engine.options.expiry / 2
 
     # -- drops --------------------------------------------------------------------------
 

@@ -232,8 +232,6 @@ class Node:
         if now >= self._renew_at:
             self._renew_at = now + self._options.renewal
             self.listing.doubt(self._engine.shards)
-            for shard in self._engine.shards:
-                self.demand.forget_credits(shard)
         self._engine.sessions.forget_closed()
         self.pumps.watch()
 

@@ -297,7 +297,7 @@ class BatchWriter:
             names = [keys.names(group), keys.group_nodes(group), keys.group_channels(group)]
             arguments: list[Argument] = [
                 group, node, members[-1].turn if own else "", options.lease_ms,
-                options.kept_ms,
+                options.group_kept_ms,
             ]  # fmt: skip
             for member in members:
                 lasts = "inf" if member.lasts is None else math.ceil(member.lasts * 1000)
@@ -359,12 +359,9 @@ class BatchWriter:
         return self._connection.script(
             "want",
             self._deal_keys(channel, nodes),
-            [
-                channel, options.expiry_ms, options.lease_ms, options.kept_ms, credit,
-                int(anew), len(nodes), *nodes,
-            ],
+            [channel, options.expiry_ms, options.lease_ms, credit, int(anew), len(nodes), *nodes],
             on_reply,
-        )  # fmt: skip
+        )
 
     def _deal(self, channel: str, missing: Sequence[bytes]) -> None:
         """Messages are left for nodes that the last call did not name: name them."""

@@ -27,8 +27,8 @@ _OPTIONS = [
     "on_disconnect", "on_reconnect", "max_message_size", *PACE_KEYS,
 ]  # fmt: skip
 
-#: Seconds a group, or a wish for messages, is kept unless renewed; nodes renew both far more often.
-_KEPT = 86400.0
+#: Seconds a group is kept that no member renews; members renew it far more often.
+_GROUP_KEPT = 86400.0
 
 #: A callable that hears the shard's name, or the type of a message for all local channels.
 Notice = Callable[[str], None] | str | None
@@ -102,7 +102,7 @@ class RedisChannelLayer(ChannelLayer):
             node=node,
             expiry=self.expiry,
             lease=self._pace.lease,
-            kept=self._kept,
+            group_kept=self._group_kept,
             inbox_capacity=self._pace.inbox_capacity,
         )
         shards = [
@@ -111,13 +111,13 @@ class RedisChannelLayer(ChannelLayer):
         return Engine(node, shards, self._engine_options(), time.monotonic, START)
 
     @property
-    def _kept(self) -> float:
-        return max(_KEPT, self.group_expiry or 0)
+    def _group_kept(self) -> float:
+        return max(_GROUP_KEPT, self.group_expiry or 0)
 
     def _engine_options(self) -> EngineOptions:
         return replace(
             self._pace.options(self.expiry, self.group_expiry, self.capacities),
-            renewal=self._kept / 4,
+            renewal=self._group_kept / 4,
             on_disconnect=partial(_notify, weakref.ref(self), self._on_disconnect),
             on_reconnect=partial(_notify, weakref.ref(self), self._on_reconnect),
         )

@@ -13,8 +13,8 @@ class LinkOptions:
     node: str
     expiry: float
     lease: float
-    #: How long a group, or a wish for messages of a normal channel, is kept unless renewed.
-    kept: float
+    #: How long a group is kept that nobody renews.
+    group_kept: float
     #: Entries that a node's inbox may hold unread.
     inbox_capacity: int
 
@@ -27,5 +27,5 @@ class LinkOptions:
         return math.ceil(self.lease * 1000)
 
     @property
-    def kept_ms(self) -> int:
-        return math.ceil(self.kept * 1000)
+    def group_kept_ms(self) -> int:
+        return math.ceil(self.group_kept * 1000)

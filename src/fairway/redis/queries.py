@@ -112,16 +112,13 @@ class RedisQueries:
 
     async def deal(self, channel: str) -> None:
         """Deal what came back to a channel to whoever waits for some."""
-        keys, options = self._keys, self._options
+        keys = self._keys
         nodes: list[str] = []
         while missing := await self._script(
             "want",
             [*keys.queue_keys(channel), *(key for node in nodes for key in keys.node_keys(node))],
-            [
-                channel, options.expiry_ms, options.lease_ms, options.kept_ms, 0, 0,
-                len(nodes), *nodes,
-            ],
-        ):  # fmt: skip
+            [channel, self._options.expiry_ms, self._options.lease_ms, 0, 0, len(nodes), *nodes],
+        ):
             nodes = _texts(missing)
 
     async def echo(self, token: str) -> None:
