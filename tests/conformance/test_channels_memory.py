@@ -108,6 +108,7 @@ NOT_APPLICABLE = {
     "groups.store_lost",
     "groups.dead_process",
     "groups.dead_reader_counted",
+    "groups.dead_stays_dead",
 }
 
 

@@ -7,7 +7,12 @@ from fairway.conformance.pytest_plugin import ConformanceCase
 from fairway.memory import InMemoryChannelLayer
 
 # One process only: its store can't be lost, and no other process can die on it.
-NOT_APPLICABLE = {"groups.store_lost", "groups.dead_process", "groups.dead_reader_counted"}
+NOT_APPLICABLE = {
+    "groups.store_lost",
+    "groups.dead_process",
+    "groups.dead_reader_counted",
+    "groups.dead_stays_dead",
+}
 
 
 def test_contract(conformance_case: ConformanceCase) -> None:

@@ -181,17 +181,20 @@ class Inbox:
         """Note that these will not be handed over."""
         self.drops.append(Drop(cause, channel, parcels))
 
-    def mark(self, channel: str, receipt: Any) -> int:
-        """Give ``receipt`` to the parcels of ``channel`` that have none; how many those were."""
+    def without_receipt(self, channel: str) -> int:
+        """How many parcels of ``channel`` have none."""
         queue = self._queues.get(channel)
+        return 0 if queue is None else sum(parcel[2] is None for parcel in queue.parcels)
+
+    def mark(self, channel: str, receipt: Any, most: int) -> int:
+        """Give ``receipt`` to parcels of ``channel`` that have none; how many those were."""
+        queue, marked = self._queues.get(channel), 0
         if queue is None:
             return 0
-        marked = sum(parcel[2] is None for parcel in queue.parcels)
-        if marked:
-            queue.parcels = deque(
-                parcel if parcel[2] is not None else (parcel[0], parcel[1], receipt)
-                for parcel in queue.parcels
-            )
+        for place, (deadline, body, former) in enumerate([*queue.parcels]):
+            if former is None and marked < most:
+                queue.parcels[place] = (deadline, body, receipt)
+                marked += 1
         return marked
 
     # -- taking out ---------------------------------------------------------------

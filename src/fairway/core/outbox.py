@@ -209,7 +209,7 @@ class Outbox:
         self._batch.queries.append(query)
 
     def ack(self, numbers: Mapping[str, int]) -> None:
-        """Count messages that were handed over, by channel; negative: that now stand there too."""
+        """Count messages that were handed over, by channel."""
         self._size += 1
         acks = self._batch.acks
         for name, number in numbers.items():

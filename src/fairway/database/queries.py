@@ -44,6 +44,7 @@ class DatabaseQueries:
             "undealt": self.undealt,
             "bury": self.bury,
             "deal": self.deal,
+            "fill": self.fill,
             "resync": self.resync,
             "leave_store": self.leave_store,
             "group_channels": self.group_channels,
@@ -135,6 +136,14 @@ class DatabaseQueries:
         more = {channel}
         while more:
             more = self._transactions.change(Needs(channels=more), _deal_all)
+
+    def fill(self, channel: str, number: int) -> None:
+        """Count messages of groups, which fill a channel of this node, as others."""
+
+        def decide(state: State) -> None:
+            state.add_count(channel, self._own, number)
+
+        self._transactions.change(Needs(nodes={self._own}, fields={channel}), decide)
 
     def resync(self, cursor: Cursor, unread: Mapping[str, int]) -> None:
         """Say what waits in this node, after acknowledgements may have been lost."""

@@ -48,6 +48,8 @@ class Node:
         #: Whether this node has begun to live.
         self.started = False
         self._closed = False
+        #: Channels of which the store is being told that group messages fill them.
+        self._filled: set[str] = set()
         self._renew_at = self._mailbox.clock() + self._options.renewal
         self._chores = Chores(engine.home_loop)
         self.echoes = Echoes(engine)
@@ -210,12 +212,29 @@ class Node:
         self.demand.dealt(channel, shard, count)
 
     def filled(self, channel: str) -> None:
-        """Group messages filled a channel: count them at the store, so that senders hear of it."""
-        shard = self._engine.ring.shard_of(channel)
+        """Group messages filled a channel: have the store count them, so that senders hear of it.
+
+        Until it does they have no receipt: what is handed over meanwhile would be taken off a
+        count that it is not in yet.
+        """
         with self._mailbox.lock:
-            number = self._mailbox.inbox.mark(channel, Receipt(shard, 0))
-        if number:
-            self.acks.add(None, shard, {channel: -number})
+            number = self._mailbox.inbox.without_receipt(channel)
+        if number and channel not in self._filled:
+            self._filled.add(channel)
+            shard = self._engine.ring.shard_of(channel)
+            counted = partial(self._counted, channel, shard, number)
+            self._engine.home_soon(self._query, shard, "fill", (channel, number), counted)
+
+    def _counted(
+        self, channel: str, shard: str, number: int, _: object, error: BaseException | None
+    ) -> None:
+        self._filled.discard(channel)
+        if error is not None:  # where it was counted all the same, connected anew we say better
+            return
+        with self._mailbox.lock:
+            marked = self._mailbox.inbox.mark(channel, Receipt(shard, 0), number)
+        if marked < number:
+            self.acks.add(None, shard, {channel: number - marked})
 
     def _lost(self, channel: str, count: int) -> None:
         self._engine.drops.record("reader_died", channel, count)

@@ -36,6 +36,7 @@ class RedisQueries:
             "bury": self.bury,
             "deal": self.deal,
             "echo": self.echo,
+            "fill": self.fill,
             "resync": self.resync,
             "leave_store": self.leave_store,
             "group_channels": self.group_channels,
@@ -126,6 +127,12 @@ class RedisQueries:
         inbox = self._keys.inbox(self._options.node)
         await self._connection.ask("XADD", inbox, "*", f"{ECHO}{token}", "")
         await self._connection.ask("PEXPIRE", inbox, _FIGURES_KEPT_MS)  # nobody may read it ever
+
+    async def fill(self, channel: str, number: int) -> None:
+        """Count messages of groups, which fill a channel of this node, as others."""
+        counts = self._keys.counts(self._options.node)
+        await self._connection.ask("HINCRBY", counts, channel, number)
+        await self._connection.ask("PEXPIRE", counts, _FIGURES_KEPT_MS)  # it may end any time
 
     async def resync(self, cursor: bytes, unread: Mapping[str, int]) -> None:
         """Say what waits in this node, after acknowledgements may have been lost."""

@@ -6,10 +6,13 @@ full only a little later; what was accepted meanwhile is received or counted.
 
 from __future__ import annotations
 
+import asyncio
 import re
+import time
 
 from ..case import case
 from ..checks import (
+    cancel,
     channel_full_errors,
     drops,
     eventually,
@@ -216,6 +219,29 @@ async def filled_by_group(h: Harness) -> None:
             await layer.group_send(group, {})
         await _accepted_until_full(h, layer, channel)
         await layer.group_discard(group, channel)
+
+
+@case(5, "A channel that group messages filled takes messages again once they were read")
+async def read_after_group(h: Harness) -> None:
+    layer, group = h.make(capacity=3), fresh("chat")
+    channel = await layer.new_channel()
+    await layer.group_add(group, channel)
+    reading = asyncio.ensure_future(_read_on(layer, channel))
+    try:
+        # A layer may treat a loop that stays otherwise than one that has just begun.
+        end = time.monotonic() + 2
+        while time.monotonic() < end:
+            await asyncio.gather(*[layer.group_send(group, {}) for _ in range(30)])
+            await asyncio.sleep(h.moment / 10)
+        for _ in range(10):
+            await send_when_room(h, layer, channel, {})
+    finally:
+        await cancel(reading)
+
+
+async def _read_on(layer: Layer, channel: str) -> None:
+    while True:
+        await layer.receive(channel)
 
 
 @case(5, "One slow consumer doesn't fill its process: other channels of its node work on")
