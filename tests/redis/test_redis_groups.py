@@ -202,3 +202,30 @@ async def test_drops_of_a_process_that_only_sends_are_counted_for_all(
     end = asyncio.get_running_loop().time() + LIMIT
     while (await other.global_statistics())["drops"]["over_capacity"] != 2:
         assert asyncio.get_running_loop().time() < end, "drops were not counted"
+
+
+async def test_who_needs_a_group_for_longest_has_it_kept(
+    make_layer: MakeLayer, server: RedisServer
+) -> None:
+    long, short = make_layer(server, group_expiry=30 * 86400), make_layer(server)
+    for layer in (long, short):
+        await layer.group_add("chat", await layer.new_channel())
+    for key in ("{asgi}:g:chat", "{asgi}:gn:chat", "{asgi}:groups"):
+        assert server.admin.ttl(key) > 29 * 86400
+    endless = make_layer(server, group_expiry=None)
+    await endless.group_add("news", "work")
+    assert server.admin.ttl("{asgi}:gc:news") > 29 * 86400
+
+
+async def test_what_killed_processes_left_in_a_group_is_forgotten(
+    make_layer: MakeLayer, server: RedisServer
+) -> None:
+    # So long that it is not buried on a busy machine.
+    layer, names = make_layer(server, lease=30), "{asgi}:g:chat"
+    await layer.group_add("chat", await layer.new_channel())
+    server.admin.zadd(names, {f"specific.0123456789abcd!{n}": "inf" for n in range(9700)})
+    mine = [await layer.new_channel() for _ in range(600)]
+    for channel in mine:
+        await layer.group_add("chat", channel)
+    await until(lambda: server.admin.zcard(names) == 601, "it is kept")
+    assert set(mine) < set(await layer.group_channels("chat"))

@@ -4,11 +4,14 @@
 -- ARGV: group, node ('' for a normal channel), the node's turn ('' where another process
 --   speaks for it), lease (ms), how long the group is kept unless renewed (ms),
 --   then for each channel: its name, how long it stays ('inf', or ms), what its node is to be told
-local group, node, turn, lease, kept = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-local now = now_ms()
+local group, node, turn, lease, kept = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
+-- How long a normal channel stays for which there is no end: nobody owns it, to renew that (ms).
+local UNOWNED_KEPT = 30 * 86400000
+local now, new = now_ms(), 0
 local function until_ms(lasts) return lasts == 'inf' and '+inf' or now + tonumber(lasts) end
 for i = 6, #ARGV, 3 do
-  redis.call('ZADD', KEYS[1], until_ms(ARGV[i + 1]), ARGV[i])
+  new = new + redis.call('ZADD', KEYS[1], until_ms(ARGV[i + 1]), ARGV[i])
+  if node == '' and ARGV[i + 1] == 'inf' then kept = math.max(kept, UNOWNED_KEPT) end
   if node == '' then
     redis.call('ZADD', KEYS[3], until_ms(ARGV[i + 1]), ARGV[i])
   elseif turn == '' then
@@ -26,8 +29,9 @@ elseif node ~= '' then
   redis.call('ZADD', KEYS[2], 'GT', turn, node)
   meet(KEYS[4], node, tonumber(lease), now)
 end
-for i = 1, 3 do redis.call('PEXPIRE', KEYS[i], kept) end
-if redis.call('ZADD', KEYS[5], now + kept, group) == 1 then
+if redis.call('ZADD', KEYS[5], 'GT', now + kept, group) == 1 then
   redis.call('ZREMRANGEBYSCORE', KEYS[5], '-inf', now)
 end
-redis.call('PEXPIRE', KEYS[5], kept)
+for _, key in ipairs({ KEYS[1], KEYS[2], KEYS[3], KEYS[5] }) do keep(key, kept) end
+-- Now and then, what killed processes left.
+if redis.call('ZCARD', KEYS[1]) % 10000 < new then living_names(KEYS[1], KEYS[4], now) end

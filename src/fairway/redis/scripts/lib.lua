@@ -209,3 +209,29 @@ local function keep_queue(keys, channel, expiry, now)
   redis.call('ZADD', keys.known, 'LT', now + expiry, channel)
   redis.call('PEXPIRE', keys.known, expiry + 86400000)
 end
+
+-- Have a key last for at least so long (ms): another process may need it for longer.
+local function keep(key, kept)
+  if redis.call('PTTL', key) < kept then redis.call('PEXPIRE', key, kept) end
+end
+
+-- The names in a group whose membership has not ended, of nodes that live. Those that ended, and
+-- those of nodes that were buried, are forgotten by the way.
+local function living_names(names, nodes, now)
+  redis.call('ZREMRANGEBYSCORE', names, '-inf', now)
+  local living, dead, state = {}, {}, {}
+  for _, name in ipairs(redis.call('ZRANGE', names, 0, -1)) do
+    local node = string.match(name, '([^.!]+)!')
+    local lease = node and (state[node] or tonumber(redis.call('ZSCORE', nodes, node) or -1))
+    if node then state[node] = lease end
+    if lease and (lease == -1 or is_strange(lease)) then
+      dead[#dead + 1] = name
+    elseif not node or lease >= now then
+      living[#living + 1] = name
+    end
+  end
+  for i = 1, #dead, 2000 do
+    redis.call('ZREM', names, unpack(dead, i, math.min(i + 1999, #dead)))
+  end
+  return living
+end
