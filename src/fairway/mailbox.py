@@ -116,7 +116,7 @@ class Mailbox:
         Cancelling the wait takes nothing. A ``timeout`` (seconds) of 0 doesn't wait.
         """
         if timeout == 0:
-            return self._take_now(channels)
+            return self.take_now(channels)
         self.lock.acquire()  # up to Python 3.11, `with` would cost twice as much
         try:
             found = self.inbox.take_or_enlist(channels, self.clock, LoopWaiter)
@@ -135,10 +135,17 @@ class Mailbox:
             return found
         return self._wait(found, timeout)
 
+    def take_now(self, channels: Sequence[str]) -> Taken | None:
+        """The next message of any of ``channels`` that is here."""
+        with self.lock:
+            taken = self.inbox.take_any(channels, self.clock())
+        self._report(taken)
+        return taken
+
     def wait_blocking(self, channels: Sequence[str], timeout: float | None = None) -> Taken | None:
         """:meth:`take` for a thread without a loop."""
         if timeout == 0:
-            return self._take_now(channels)
+            return self.take_now(channels)
         with self.lock:
             found = self.inbox.take_or_enlist(channels, self.clock, ThreadWaiter)
         if isinstance(found, tuple):
@@ -242,12 +249,6 @@ class Mailbox:
             self.report_drops()
         if self.on_taken is not None and waiter.parcel is not None:
             self.on_taken(waiter.channel, waiter.parcel)
-
-    def _take_now(self, channels: Sequence[str]) -> Taken | None:
-        with self.lock:
-            taken = self.inbox.take_any(channels, self.clock())
-        self._report(taken)
-        return taken
 
     async def _wait(self, waiter: LoopWaiter, timeout: float | None) -> Taken | None:
         loop = waiter.future.get_loop()

@@ -104,3 +104,19 @@ async def test_a_connection_that_is_cancelled_in_the_instant_it_stands(
                 await dialing
         else:
             await (await dialing).disconnect()
+
+
+async def test_leaving_a_group_of_a_layer_that_closes(
+    make_layer: MakeLayer, server: RedisServer
+) -> None:
+    for delay in range(12):
+        layer = make_layer(server)
+        channel = await layer.new_channel()
+        await layer.group_add("chat", channel)
+        closing = asyncio.ensure_future(layer.close())
+        await asyncio.sleep(delay / 4000)
+        leaving = asyncio.ensure_future(layer.group_discard("chat", channel))
+        _, hang = await asyncio.wait({closing, leaving}, timeout=LIMIT)
+        assert not hang
+        if leaving.exception() is not None:
+            assert isinstance(leaving.exception(), (LayerClosed, StoreUnavailable))

@@ -254,3 +254,20 @@ async def test_a_blip_as_a_message(make_layer: MakeLayer, lasting_server: RedisS
     assert await asyncio.wait_for(reading, LIMIT) == {"type": "redis.on"}
     for channel in members:
         assert await asyncio.wait_for(layer.receive(channel), LIMIT) == {"type": "redis.on"}
+
+
+async def test_a_flush_while_notices_wait(make_layer: MakeLayer, own_server: RedisServer) -> None:
+    """They came by no server, so they stay; all else is gone, and the node reads on."""
+    layer = make_layer(own_server, on_disconnect="redis.off", on_reconnect="redis.on")
+    channel = await layer.new_channel()
+    await layer.group_add("chat", channel)
+    own_server.admin.client_kill_filter(_type="normal", skipme=True)
+    inbox = layer.store.mailbox.inbox
+    await until(lambda: inbox.pending(channel) == 2, "it isn't told")
+    await layer.send(channel, {"n": 1})
+    await layer.flush()
+    assert await layer.group_channels("chat") == []
+    await layer.group_add("chat", channel)
+    await layer.group_send("chat", {"n": 2})
+    got = [await asyncio.wait_for(layer.receive(channel), LIMIT) for _ in range(3)]
+    assert got == [{"type": "redis.off"}, {"type": "redis.on"}, {"n": 2}]

@@ -13,7 +13,7 @@ from benchmarks.redis_server import RedisServer
 from redis_support import MakeLayer, garbling_line, wait_for
 
 from fairway.engine.shortcut import SMALL, Shortcut
-from fairway.errors import ChannelFull, LayerClosed, OutcomeUnknown
+from fairway.errors import ChannelFull, LayerClosed, OutcomeUnknown, StoreUnavailable
 from fairway.redis import RedisChannelLayer
 
 LIMIT = 20
@@ -223,3 +223,34 @@ def test_what_is_no_reply_at_all_breaks_the_connection(
             layer.blocking.send("work", {"n": 0})
         layer.blocking.send("work", {"n": 1})
         assert set(numbers(layer, "work", 1)) <= {0, 1}
+
+
+def test_a_call_that_is_left_to_an_io_thread_that_ends(
+    make_layer: MakeLayer,
+    own_server: RedisServer,
+    used: list[bool],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The I/O thread has just given back its connections when it is to hear the reply."""
+    layer = warmed(make_layer(own_server), used)
+    engine = layer.store
+    (shortcut,), go_on, left = engine._shortcuts.values(), threading.Event(), threading.Event()
+    soon, stop = shortcut._soon, engine._home.stop
+
+    def late(*call: Any) -> None:
+        go_on.wait(LIMIT)
+        soon(*call)
+        left.set()
+
+    def stop_late() -> None:
+        go_on.set()
+        left.wait(LIMIT)
+        stop()
+
+    monkeypatch.setattr(shortcut, "_soon", late)
+    monkeypatch.setattr(engine._home, "stop", stop_late)
+    with ThreadPoolExecutor(1) as pool, stopped(own_server):
+        call = pool.submit(layer.blocking.group_send, "nobody", {})
+        asyncio.run(layer.close())
+        with pytest.raises(StoreUnavailable):
+            call.result(LIMIT)

@@ -109,3 +109,19 @@ async def test_a_process_keeps_nothing_of_names_that_it_used(
     assert not any(kept)
     await until(lambda: not engine.node.demand.channels(), "demands are kept", LIMIT)
     await until(lambda: not engine.mailbox.inbox._queues, "queues are kept", LIMIT)
+
+
+@pytest.mark.parametrize("first", [".", "-", "_"])
+async def test_names_may_begin_with_any_character_of_names(
+    make_layer: MakeLayer, server: RedisServer, first: str
+) -> None:
+    layer, other = make_layer(server), make_layer(server)
+    specific = await layer.new_channel(f"{first}x")
+    for channel in (specific, f"{first}x"):
+        await layer.group_add(f"{first}x", channel)
+        await other.send(channel, {"n": 1})
+        await other.group_send(f"{first}x", {"n": 2})
+        await layer.group_discard(f"{first}x", channel)
+        got = [(await asyncio.wait_for(layer.receive(channel), LIMIT))["n"] for _ in range(2)]
+        assert sorted(got) == [1, 2]
+    assert not any((await layer.global_statistics())["drops"].values())

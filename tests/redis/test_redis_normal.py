@@ -6,7 +6,7 @@ import time
 
 import pytest
 from benchmarks.redis_server import RedisServer
-from redis_support import MakeLayer, until
+from redis_support import MakeLayer, until, wait_for
 
 from fairway.redis.keys import Keys
 
@@ -91,6 +91,52 @@ async def test_a_reader_that_comes_as_its_channel_is_given_up(
     await until(lambda: server.admin.zscore(want, node.id) != 2 * credit, "it is not given up")
     await sender.send("work", {"n": 1})
     assert await asyncio.wait_for(waiting, LIMIT) == {"n": 1}
+
+
+async def test_what_comes_as_its_channel_is_given_up(
+    make_layer: MakeLayer, server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It goes back, and whoever comes then is not taken for one who has it."""
+    layer, sender = make_layer(server), make_layer(server)
+    demand, inbox = layer.store.node.demand, layer.store.mailbox.inbox
+    while layer.store.node.pumps.at_home:
+        await layer.receive_many(["work"], timeout=0.1)
+    release, released = demand._release, threading.Event()
+
+    def send() -> None:
+        for n in range(2):
+            sender.blocking.send("work", {"n": n})
+
+    def late(channel: str) -> None:
+        sending = threading.Thread(target=send)
+        sending.start()
+        sending.join()
+        wait_for(lambda: inbox.pending(channel), "nothing comes")
+        monkeypatch.setattr(demand, "_release", release)
+        release(channel)
+        released.set()
+
+    monkeypatch.setattr(demand, "_release", late)
+    await until(released.is_set, "it is not given up")
+    got = [(await asyncio.wait_for(layer.receive("work"), LIMIT))["n"] for _ in range(2)]
+    assert sorted(got) == [0, 1]
+
+
+async def test_what_could_not_be_returned_is_returned_later(
+    make_layer: MakeLayer, own_server: RedisServer
+) -> None:
+    layer, other = make_layer(own_server, patience=0.3), make_layer(own_server)
+    for n in range(3):
+        await other.send("work", {"n": n})
+    assert await asyncio.wait_for(layer.receive("work"), LIMIT) == {"n": 0}
+    inbox = layer.store.mailbox.inbox
+    await until(lambda: inbox.pending("work"), "nothing is taken ahead")
+    own_server.admin.config_set("min-replicas-to-write", 1)
+    await until(lambda: "work" not in layer.store.node.demand.channels(), "it is not given up")
+    await asyncio.sleep(1)
+    own_server.admin.config_set("min-replicas-to-write", 0)
+    got = [(await asyncio.wait_for(other.receive("work"), LIMIT))["n"] for _ in range(2)]
+    assert sorted(got) == [1, 2]
 
 
 async def test_what_comes_is_known_before_anybody_takes_it(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
-#: A message for the channel named by the field itself (names never begin with a mark).
+#: A message for the process-specific channel named by the field itself: one with a ``!``.
 DIRECT = ""
 #: A message for the node's channels in the group.
 GROUP = "@"
@@ -40,7 +40,9 @@ class Field(NamedTuple):
 def parse_field(field: bytes) -> Field:
     """The kind of a field and the name it carries."""
     text = field.decode("ascii", "replace")
-    return Field(text[0], text[1:]) if text[:1] in _MARKS else Field(DIRECT, text)
+    if text[:1] in _MARKS and "!" not in text:
+        return Field(text[0], text[1:])
+    return Field(DIRECT, text)
 
 
 def stamped(sent_ms: int, body: bytes) -> bytes:

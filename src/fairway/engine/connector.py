@@ -72,6 +72,8 @@ class Connector(Generic[C]):
         self._failed = failed
         self._task: asyncio.Task[None] | None = None
         self._closed = False
+        #: Whether the connection broke that is being made.
+        self._broke = False
         self.connection: C | None = None
 
     def start(self) -> None:
@@ -104,7 +106,7 @@ class Connector(Generic[C]):
         try:
             while not self._closed:
                 try:
-                    self.connection = await self._open(self._lost)
+                    self.connection = await self._open_whole()
                 except Exception as error:
                     self._attempt_failed(_as_unavailable(error))
                     await asyncio.sleep(pause)
@@ -117,6 +119,15 @@ class Connector(Generic[C]):
         if self._opened is not None and self.connection is not None:
             self._opened(self.connection)
 
+    async def _open_whole(self) -> C:
+        """A connection that did not break before anybody had it."""
+        self._broke = False
+        connection = await self._open(self._lost)
+        if self._broke:
+            connection.close()
+            raise StoreUnavailable("the connection broke as soon as it was made")
+        return connection
+
     def _attempt_failed(self, error: StoreUnavailable) -> None:
         self._health.broke(self, error)
         if self._failed is not None:
@@ -124,6 +135,7 @@ class Connector(Generic[C]):
 
     def _lost(self) -> None:
         self.connection = None
+        self._broke = True
         if not self._closed:
             self._health.broke(self, None)
             self.start()

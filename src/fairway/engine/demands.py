@@ -122,8 +122,16 @@ class Demands:
             cold = [channel for channel, demand in self._demands.items() if demand.cool()]
             for channel in cold:
                 del self._demands[channel]
-        for channel in cold:
+        for channel in {*cold, *self._left_lying()}:
             self._release(channel)
+
+    def _left_lying(self) -> list[str]:
+        """Channels of which messages lie here though none are wanted: they came just when the
+        channel was given up, or could not be returned."""
+        with self._mailbox.lock:
+            lying = [channel for channel, _ in self._mailbox.inbox.unread() if "!" not in channel]
+        with self._lock:
+            return [channel for channel in lying if channel not in self._demands]
 
     def channels(self) -> list[str]:
         """The channels that messages may have been taken of."""
@@ -165,6 +173,9 @@ class Demands:
 
     def _release(self, channel: str) -> None:
         by_shard = self.unread(channel)
+        with self._lock:  # who came meanwhile may have been told of these
+            if (demand := self._demands.get(channel)) is not None:
+                demand.forgotten(sum(map(len, by_shard.values())))
         for shard in self._shards:
             parcels = by_shard.get(shard, [])
             done = partial(self._released, channel, shard, parcels)

@@ -210,9 +210,18 @@ class Engine:
             return self._wait_at_normal(normal, found)
         if found is None:
             self.node.demand.polled(normal)
-        else:
-            self.node.demand.passed_over(normal)
+            return self._take_what_shards_have(channels)
+        self.node.demand.passed_over(normal)
         return found
+
+    async def _take_what_shards_have(self, channels: Sequence[str]) -> Taken | None:
+        """For who doesn't wait: what was asked for may be there, if only not here yet."""
+        await self._catch_up()
+        return self.mailbox.take_now(channels)
+
+    async def _catch_up(self) -> None:
+        for shard in self.shards:
+            await self.node.echoes.catch_up(shard)
 
     async def _wait_at_normal(
         self, normal: Sequence[str], coming: Awaitable[Taken | None]
@@ -232,13 +241,15 @@ class Engine:
     def receive_blocking(self, channels: Sequence[str], timeout: float | None) -> Taken | None:
         self.node.read_in(None)
         normal = [channel for channel in channels if "!" not in channel]
-        taken = self.mailbox.wait_blocking(channels, 0)
+        taken = self.mailbox.take_now(channels)
         if taken is not None:
             self.node.demand.passed_over(normal)
             return taken
         if timeout == 0:
             self.node.demand.polled(normal)
-            return None
+            if normal and events._get_running_loop() is None:
+                run(self._catch_up())
+            return self.mailbox.take_now(channels)
         self.node.demand.waits(normal)
         try:
             return self.mailbox.wait_blocking(channels, timeout)
@@ -323,8 +334,7 @@ class Engine:
             await self.ask(shard, "flush")
         if self.node.started:
             # What this node too is told must not end what begins from now on.
-            for shard in self.shards:
-                await self.node.echoes.catch_up(shard)
+            await self._catch_up()
 
     async def close(self) -> None:
         self.mailbox.dismiss(LayerClosed("the layer was closed"))
@@ -343,6 +353,8 @@ class Engine:
         if self._home.is_running:
             self._home.soon(self.close_shortcuts)
         self._home.stop()
+        for shortcut in self._shortcuts.values():
+            shortcut.abandon()
         done(None, None)
 
     def tell_all(self, body: bytes) -> None:
@@ -409,16 +421,24 @@ class Engine:
     async def _call(
         self, name: str, add: Callable[[Outbox, Any], None], make: Callable[[Any], Any]
     ) -> None:
-        shard = self.ring.shard_of(name)
+        await self._call_shard(self.ring.shard_of(name), add, make)
+
+    async def ask_here(self, shard: str, verb: str, *arguments: Any) -> Any:
+        """Put a question to a shard, after all that was asked of it in this thread before."""
+        make = partial(Query, verb, arguments)
+        return await self._call_shard(shard, Outbox.query, make)
+
+    async def _call_shard(
+        self, shard: str, add: Callable[[Outbox, Any], None], make: Callable[[Any], Any]
+    ) -> Any:
         session = self.session_here()
         if session is None:
             done, reply = self.reply()
             self.at_home(shard, add, make(done))
-            await reply
-            return
-        future: asyncio.Future[None] = session.loop.create_future()
+            return await reply
+        future: asyncio.Future[Any] = session.loop.create_future()
         self.carry_out(session, shard, add, make(partial(settle, future)))
-        await future
+        return await future
 
     def carry_out(
         self, session: Session | None, shard: str, add: Callable[[Outbox, Any], None], call: Any

@@ -247,6 +247,7 @@ class Node:
         self.demand.cool()
         self.demand.ask_again()
         now = self._mailbox.clock()
+        self.echoes.expire(now)
         self.listing.expire(now)
         if now >= self._renew_at:
             self._renew_at = now + self._options.renewal
@@ -258,8 +259,6 @@ class Node:
 
     async def close(self) -> None:
         """End the node: what it took of normal channels goes back, its channels leave."""
-        for shard in self._engine.shards:
-            self.echoes.give_up(shard)
         done, reply = self._engine.reply()
         self.end(done)
         await reply
@@ -268,6 +267,7 @@ class Node:
         """:meth:`close`, from anywhere; ``done`` hears when all is said."""
         with self._lock:
             started, self._closed = self.started and not self._closed, True
+        self.echoes.end()
         if started:
             self._engine.home_soon(self._end, done)
         else:
@@ -339,7 +339,8 @@ class Node:
 
 
 def _origin(parcel: Parcel) -> str:
-    """The shard that a message came by."""
+    """The shard that a message came by; empty for one that this layer put there itself."""
     _, body, receipt = parcel
-    shard: str = body.shard if isinstance(body, SharedBody) else receipt.shard
-    return shard
+    if isinstance(body, SharedBody):
+        return body.shard
+    return "" if receipt is None else str(receipt.shard)

@@ -80,6 +80,11 @@ class Shortcut:
         if self._overdue is not None:
             self._overdue.close()
 
+    def abandon(self) -> None:
+        """Fail what the I/O thread, which has ended, was to hear the end of."""
+        if self._overdue is not None:
+            self._overdue.close()
+
     def _hear_on(self, link: DirectLink) -> None:
         self._overdue = link
         link.hear_in(asyncio.get_running_loop(), partial(self._end_turn, link))

@@ -62,6 +62,22 @@ async def poll(h: Harness) -> None:
     await eventually(h, found, "blocking receive_many never found the message")
 
 
+@case(0, "A script that empties a normal channel without waiting gets all of it")
+async def drained(h: Harness) -> None:
+    layer, channel = h.make(), fresh("work")
+    for n in range(20):
+        await layer.send(channel, {"n": n})
+
+    def drain() -> list[int]:
+        face, got = h.second(layer).blocking if "second_node" in h.can else layer.blocking, []
+        while (message := face.receive_many([channel])[1]) is not None:
+            got.append(message["n"])
+        return sorted(got)
+
+    got = await within(4 * h.patience, in_thread(drain), STUCK)
+    require_equal(got, list(range(20)), "messages that were there")
+
+
 @case(0, "A blocking receive is woken by a send on a loop, and the other way round")
 async def across(h: Harness) -> None:
     layer = h.make()

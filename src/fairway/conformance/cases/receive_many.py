@@ -85,6 +85,19 @@ async def poll(h: Harness) -> None:
         await eventually_equal(h, polled, (channel, {"n": 1}), "receive_many with timeout=0")
 
 
+@case(0, "Who polls a normal channel seldom finds what waits there, to the last message")
+async def seldom(h: Harness) -> None:
+    layer, channel = h.make(), fresh("work")
+    for turn in range(2):
+        for n in range(3):
+            await layer.send(channel, {"n": n})
+        if turn:
+            await h.let_pass(3)  # a layer may have given up who looks so seldom
+        looks = [await layer.receive_many([channel], timeout=0) for _ in range(4)]
+        got = sorted(message["n"] for _, message in looks if message is not None)
+        require_equal(got, [0, 1, 2], "what four looks at three messages found")
+
+
 @case(0, "receive_many that timed out leaves no reader behind")
 async def timeout_leaves_nothing(h: Harness) -> None:
     layer, channel = h.make(), fresh("work")

@@ -18,8 +18,8 @@ end
 for i = 2, #ARGV, 2 do add(ARGV[i], ARGV[i + 1]) end
 for _, entry in ipairs(redis.call('XRANGE', KEYS[1], '(' .. ARGV[1], '+')) do
   for k = 1, #entry[2], 2 do
-    local mark = string.sub(entry[2][k], 1, 1)
-    if not string.find('@-*=', mark, 1, true) then add(entry[2][k], 1) end
+    local field = entry[2][k]
+    if string.find(field, '[!>+]') then add(field, 1) end
   end
 end
 redis.call('HSET', KEYS[2], '@', 0)
