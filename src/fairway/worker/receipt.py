@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 
 from ..errors import FairwayError
 from ..server.protocol import GRACE
 from ..server.protocol.link import send_patiently
+from ..server.protocol.outages import Work, now_or_later
 from ..types import Message
 from .session import PATIENCE, Ground
 
@@ -31,7 +33,7 @@ class Receipt:
         """The consumer begins."""
         if self._reply is not None:
             loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(GRACE, lambda: self._ground.spawn(self._taken()))
+            self._timer = loop.call_later(GRACE, self._announce)
 
     def stop(self) -> None:
         """The consumer has ended."""
@@ -39,9 +41,12 @@ class Receipt:
         if self._timer is not None:
             self._timer.cancel()
 
-    async def _taken(self) -> None:
+    def _announce(self) -> None:
+        self._ground.spawn(self._insist(self._say_taken))
+
+    async def _say_taken(self) -> None:
         if not self._is_over:  # else it would come after the last word on this event
-            await self.say({"type": "fairway.taken", "worker": self._ground.pulse.control})
+            await self._send({"type": "fairway.taken", "worker": self._ground.pulse.control})
 
     @property
     def done(self) -> Message:
@@ -54,10 +59,19 @@ class Receipt:
         return {"type": "fairway.failed", "ack": self._order}
 
     async def say(self, message: Message) -> None:
-        """Send a reply, if anybody waits for one. Store trouble costs the reply, not the worker."""
-        if self._reply is None or self._order is None:
-            return
-        try:
+        """Send a reply, if anybody waits for one: the last word on this event.
+
+        Its socket waits for that word as long as this worker lives, so if the store is away
+        it is said later, while the worker goes on with other events.
+        """
+        await self._insist(partial(self._send, message))
+
+    async def _send(self, message: Message) -> None:
+        if self._reply is not None and self._order is not None:
             await send_patiently(self._ground.layer, self._reply, message, PATIENCE)
-        except FairwayError as error:
-            logger.warning("can't answer %s: %s", self._reply, error)
+
+    async def _insist(self, work: Work) -> None:
+        await now_or_later(work, self._ground.spawn, self._report)
+
+    def _report(self, error: FairwayError) -> None:
+        logger.warning("can't answer %s: %s", self._reply, error)

@@ -10,17 +10,17 @@ from ...layer import ChannelLayer
 from ...types import Message
 from .flow import Receipts, Window
 
-#: Seconds between attempts to send to a full channel: the first pause, and the longest.
+#: Seconds between attempts: the first pause and, where a channel is full, the longest.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.005, 0.25
 
 
-def pauses(patience: float) -> Iterator[float]:
+def pauses(patience: float, longest: float = _LONGEST_PAUSE) -> Iterator[float]:
     """How long to wait before each further attempt, in all about ``patience`` seconds."""
     pause = _FIRST_PAUSE
     while patience > 0:
         yield pause
         patience -= pause
-        pause = min(2 * pause, _LONGEST_PAUSE)
+        pause = min(2 * pause, longest)
 
 
 async def send_patiently(
