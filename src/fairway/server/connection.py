@@ -233,7 +233,7 @@ class Connection(ABC):
     async def _leave(self) -> None:
         self._no_deadline()
         self._release_worker()
-        if self._is_settled:
+        if self._is_settled or self.is_attended:
             await self._guarded(self._farewell())
         await self.layer.forget_channel(self.reply)
 
@@ -247,13 +247,15 @@ class Connection(ABC):
 
     async def _settle(self) -> Ending:
         while not self._is_settled:
-            # An event that nobody has taken by then has expired, and nobody will.
-            timeout = self.layer.expiry if self.worker is None else None
-            _, message = await self.layer.receive_many([self.reply], timeout=timeout)
-            if message is None:
-                return Ending.UNATTENDED
-            self._note(message)
+            if self._timer is None:  # else this message was about something else
+                self._deadline(self._settling_time, Ending.UNANSWERED)
+            self._note(await self.layer.receive(self.reply))
         return Ending.GONE
+
+    @property
+    def _settling_time(self) -> float:
+        """Then an event that nobody has taken has expired, and a consumer has had its time."""
+        return self.layer.expiry if self.worker is None else self.terms.response_timeout
 
     def __str__(self) -> str:
         return f"{self.scope['type']} {self.scope['path']}"

@@ -27,7 +27,9 @@ class InterfaceServer:
     ``worker_timeout``: seconds an event waits for a worker before its client gets a 503 (a
     WebSocket: close code 1013). ``response_timeout``: seconds a plain consumer may take to
     answer an HTTP request before its client gets a 504; an ASGI application may take as long
-    as its worker lives. ``lease``: seconds of silence after which a worker counts as dead.
+    as its worker lives. It is also how long the last events of a WebSocket wait for a
+    consumer once its client left. ``lease``: seconds of silence after which a worker counts
+    as dead.
     """
 
     def __init__(

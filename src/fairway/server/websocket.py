@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, ClassVar
 
 from ..types import Message
@@ -9,6 +10,8 @@ from .asgi import Event
 from .connection import Connection, logger
 from .endings import Ending
 from .protocol.frames import Assembly, fragments
+
+_DEPARTURE = "websocket.disconnect"
 
 #: Seconds to pass on what a client sent before it left.
 _READING_TIME = 2.0
@@ -48,13 +51,38 @@ class WebSocketConnection(Connection):
     # -- from the client --------------------------------------------------------------
 
     async def _watch(self) -> Ending:
-        while (received := await self.client_receive())["type"] != "websocket.disconnect":
-            await self._pass_on(received)
+        received = await self.client_receive()
+        while received["type"] != _DEPARTURE:
+            received = await self._next_after(received)
         code, reason = received.get("code"), received.get("reason")
         self._goodbye = {"code": 1005 if code is None else code}
         if reason:
             self._goodbye["reason"] = reason
         return Ending.GONE
+
+    async def _next_after(self, frame: Event) -> Event:
+        """Pass ``frame`` on; what the client sent then."""
+        if not self.link.window.is_open:
+            return await self._next_meanwhile(frame)
+        await self._pass_on(frame)
+        return await self.client_receive()
+
+    async def _next_meanwhile(self, frame: Event) -> Event:
+        """Read while ``frame`` waits for room: that of a client that left won't wait for ever."""
+        passing = asyncio.ensure_future(self._pass_on(frame))
+        reading = asyncio.ensure_future(self.client_receive())
+        both: set[asyncio.Future[Any]] = {passing, reading}
+        try:
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            has_left = reading.done() and reading.result()["type"] == _DEPARTURE
+            await asyncio.wait({passing}, timeout=self.terms.response_timeout if has_left else None)
+            if passing.done():
+                passing.result()
+            return await reading
+        finally:
+            for task in both:
+                task.cancel()
+            await asyncio.wait(both)
 
     async def _pass_on(self, frame: Event) -> None:
         # Only once there is room is it known whether events go to a session or to consumers.
@@ -77,6 +105,13 @@ class WebSocketConnection(Connection):
             "path": self.scope["path"],
             **content,
         }
+
+    # -- from workers -----------------------------------------------------------------
+
+    def _note(self, message: Message) -> None:
+        if message.get("type") == "fairway.done" and message["ack"] < self.link.window.last_order:
+            return  # said again after an outage: another event is in somebody's hands by now
+        super()._note(message)
 
     # -- to the client ----------------------------------------------------------------
 

@@ -24,9 +24,14 @@ class Window:
         self._acknowledged = next_order - 1
 
     @property
+    def last_order(self) -> int:
+        """The number of the message that was sent last."""
+        return self.next_order - 1
+
+    @property
     def under_way(self) -> int:
         """How many messages are sent and not acknowledged."""
-        return self.next_order - 1 - self._acknowledged
+        return self.last_order - self._acknowledged
 
     @property
     def is_open(self) -> bool:
@@ -41,7 +46,7 @@ class Window:
 
     def acknowledge(self, order: int) -> None:
         """The other side is done with everything up to ``order``."""
-        self._acknowledged = max(self._acknowledged, min(order, self.next_order - 1))
+        self._acknowledged = max(self._acknowledged, min(order, self.last_order))
 
 
 class Receipts:
