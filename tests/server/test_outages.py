@@ -13,6 +13,7 @@ from fairway.redis import RedisChannelLayer
 from fairway.routing import Message, route
 from fairway.server import InterfaceServer
 from fairway.worker import Worker
+from server.serving import without_lifespan
 from server.test_parting import SCOPE
 from waiting import until
 
@@ -109,3 +110,35 @@ async def test_a_consumer_that_ends_in_an_outage_says_so_after_it(
         whole = ["1", "2", "disconnect"]
         await until(lambda: got == whole, "the socket's events didn't go on")
         await client.serving
+
+
+async def test_applications_hear_after_an_outage_that_their_clients_left_in_it(
+    store: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Though their worker has another connection of that interface server."""
+    present: set[str] = set()
+
+    @without_lifespan
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        present.add(scope["path"])
+        await receive()
+        present.discard(scope["path"])
+
+    async with server_and_worker(store, app) as server:
+        clients = [Client(server, f"/{number}") for number in range(4)]
+        await until(
+            lambda: len(present) == 4 and all(client.got for client in clients),
+            "not every socket was accepted",
+        )
+        staying, *leaving = clients
+        store.kill()
+        for client in leaving:
+            client.leave()
+        await asyncio.gather(*(client.serving for client in leaving))
+        assert said(caplog, "websocket /3: ")
+        store.start()
+        await until(lambda: present == {"/0"}, "an application wasn't told that its client left")
+        staying.leave()
+        await staying.serving

@@ -7,8 +7,10 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, TypeVar
 
+from ..errors import FairwayError
 from ..layer import ChannelLayer
 from ..types import Message
 from .asgi import Receive, Scope, Send
@@ -17,6 +19,7 @@ from .heartbeat import Heartbeat
 from .protocol import WINDOW
 from .protocol.flow import Receipts, Window
 from .protocol.link import Link
+from .protocol.outages import Work, now_or_later
 from .protocol.scopes import event_of
 
 logger = logging.getLogger("fairway.server")
@@ -112,8 +115,8 @@ class Connection(ABC):
         """Whether it is known who, if anybody, has to hear that the connection is over."""
 
     @abstractmethod
-    async def _farewell(self) -> None:
-        """Say that the connection is over to whom it concerns."""
+    def _farewell(self) -> tuple[Message, str | None] | None:
+        """What says that the connection is over, and a channel if it isn't the session's."""
 
     def _opening(self, kind: str, **more: Any) -> Message:
         return {
@@ -233,9 +236,17 @@ class Connection(ABC):
     async def _leave(self) -> None:
         self._no_deadline()
         self._release_worker()
-        if self._is_settled or self.is_attended:
-            await self._guarded(self._farewell())
-        await self.layer.forget_channel(self.reply)
+        farewell = self._farewell() if self._is_settled or self.is_attended else None
+        if farewell is not None:
+            await self._see_to(partial(self.link.tell, *farewell))
+        await self._see_to(partial(self.layer.forget_channel, self.reply))
+
+    async def _see_to(self, work: Work) -> None:
+        """Else a worker would keep what it has of this connection as long as this server lives."""
+        await now_or_later(work, self.terms.in_background, self._report)
+
+    def _report(self, error: FairwayError) -> None:
+        logger.warning("%s: %s", self, error)
 
     async def _linger(self) -> None:
         """Nobody waits here any more, but a worker may yet take the event: then tell it."""

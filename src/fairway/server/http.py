@@ -117,18 +117,13 @@ class HttpConnection(Connection):
     def _is_settled(self) -> bool:
         return self._is_heard or not self.is_submitted
 
-    async def _farewell(self) -> None:
+    def _farewell(self) -> tuple[Message, str | None] | None:
+        kind = "http.disconnect"
         if self.link.channel is not None:
-            await self.link.tell({"type": "http.disconnect"})
-        elif self.ending is Ending.GONE and self.is_submitted and not self._is_complete:
-            await self.link.tell(
-                {
-                    "type": "http.disconnect",
-                    "reply_channel": self.reply,
-                    "path": self.scope["path"],
-                },
-                "http.disconnect",
-            )
+            return {"type": kind}, None
+        if self.ending is Ending.GONE and self.is_submitted and not self._is_complete:
+            return {"type": kind, "reply_channel": self.reply, "path": self.scope["path"]}, kind
+        return None
 
 
 def _parts(received: Any) -> list[tuple[bytes, bool]]:

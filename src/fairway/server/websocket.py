@@ -232,16 +232,16 @@ class WebSocketConnection(Connection):
             or self.ending is Ending.LOST
         )
 
-    async def _farewell(self) -> None:
+    def _farewell(self) -> tuple[Message, str | None] | None:
         if not self.is_submitted:
-            return
+            return None
         goodbye = {
-            "type": "websocket.disconnect",
+            "type": _DEPARTURE,
             "order": self.link.window.take(),
             **(self._goodbye or {"code": self.ending.code}),
         }
         if self.link.channel is not None:
-            await self.link.tell(goodbye)
-        elif self._is_accepted or self.ending is not Ending.COMPLETE:
-            event = self._event("websocket.disconnect", goodbye)
-            await self.link.tell(event, "websocket.disconnect")
+            return goodbye, None
+        if self._is_accepted or self.ending is not Ending.COMPLETE:
+            return self._event(_DEPARTURE, goodbye), _DEPARTURE
+        return None
