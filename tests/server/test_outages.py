@@ -3,19 +3,23 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import pytest
 from benchmarks.redis_server import RedisServer
 
+from fairway.errors import StoreUnavailable
+from fairway.layer import ChannelLayer
 from fairway.redis import RedisChannelLayer
 from fairway.routing import Message, route
 from fairway.server import InterfaceServer
+from fairway.server.protocol import WINDOW
 from fairway.worker import Worker
 from server.serving import without_lifespan
 from server.test_parting import SCOPE
-from waiting import until
+from waiting import eventually, until
 
 
 @pytest.fixture(autouse=True)
@@ -29,33 +33,46 @@ def store() -> Iterator[RedisServer]:
         yield server
 
 
+async def found_store(layer: ChannelLayer) -> None:
+    async def is_there() -> bool:
+        try:
+            await layer.send("nobody", {})
+        except StoreUnavailable:
+            return False
+        return True
+
+    await eventually(is_there, "a node didn't find the store")
+
+
+async def has_message(layer: RedisChannelLayer, channel: str) -> bool:
+    return (await layer.channel_statistics(channel))["messages_pending"] > 0
+
+
 @asynccontextmanager
 async def layer_on(store: RedisServer) -> AsyncIterator[RedisChannelLayer]:
-    layer = RedisChannelLayer(hosts=[store.url], patience=0.1)
+    layer = RedisChannelLayer(hosts=[store.url], patience=0.5)
     try:
+        await found_store(layer)
         yield layer
     finally:
         await layer.close()
 
 
 @asynccontextmanager
-async def working(layer: RedisChannelLayer, target: Any) -> AsyncIterator[Worker]:
+async def working(layer: RedisChannelLayer, target: Any) -> AsyncIterator[None]:
     worker = Worker(layer, target)
     running = asyncio.ensure_future(worker.run())
     try:
-        yield worker
+        yield
     finally:
         worker.stop()
         await running
 
 
 @asynccontextmanager
-async def server_and_worker(store: RedisServer, target: Any) -> AsyncIterator[InterfaceServer]:
+async def site(store: RedisServer, target: Any) -> AsyncIterator[InterfaceServer]:
     """An interface server, and a worker that runs ``target``, as two nodes."""
-    async with AsyncExitStack() as stack:
-        here = await stack.enter_async_context(layer_on(store))
-        there = await stack.enter_async_context(layer_on(store))
-        await stack.enter_async_context(working(there, target))
+    async with layer_on(store) as here, layer_on(store) as there, working(there, target):
         yield InterfaceServer(here)
 
 
@@ -97,7 +114,7 @@ async def test_a_consumer_that_ends_in_an_outage_says_so_after_it(
         got.append("disconnect")
 
     routes = [route("websocket.receive", take), route("websocket.disconnect", part)]
-    async with server_and_worker(store, routes) as server:
+    async with site(store, routes) as server:
         client = Client(server)
         client.send("1")
         await until(lambda: got, "the first frame didn't arrive")
@@ -105,6 +122,7 @@ async def test_a_consumer_that_ends_in_an_outage_says_so_after_it(
         free.set()
         await until(lambda: said(caplog, "can't answer"), "the outage wasn't noticed")
         store.start()
+        await found_store(server.layer)
         client.send("2")
         client.leave()
         whole = ["1", "2", "disconnect"]
@@ -126,7 +144,7 @@ async def test_applications_hear_after_an_outage_that_their_clients_left_in_it(
         await receive()
         present.discard(scope["path"])
 
-    async with server_and_worker(store, app) as server:
+    async with site(store, app) as server:
         clients = [Client(server, f"/{number}") for number in range(4)]
         await until(
             lambda: len(present) == 4 and all(client.got for client in clients),
@@ -139,6 +157,39 @@ async def test_applications_hear_after_an_outage_that_their_clients_left_in_it(
         await asyncio.gather(*(client.serving for client in leaving))
         assert said(caplog, "websocket /3: ")
         store.start()
+        await found_store(server.layer)
         await until(lambda: present == {"/0"}, "an application wasn't told that its client left")
         staying.leave()
         await staying.serving
+
+
+async def test_a_session_that_was_announced_in_an_outage_is_announced_after_it(
+    store: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Else the interface server doesn't know where to say that the application may go on."""
+    free = asyncio.Event()
+    frames = 3 * WINDOW
+
+    @without_lifespan
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        store.kill()
+        await free.wait()
+        await send({"type": "websocket.accept"})
+        for _ in range(frames):
+            await send({"type": "websocket.send", "text": "ahoy"})
+        await receive()
+
+    async with layer_on(store) as here, layer_on(store) as there:
+        client = Client(InterfaceServer(here))
+        await eventually(partial(has_message, here, "websocket.connect"), "nothing was sent")
+        await found_store(here)  # so it knows that the store took the event
+        async with working(there, app):
+            await until(lambda: said(caplog, "WebSocket /"), "the outage wasn't noticed")
+            store.start()
+            await found_store(here)
+            await found_store(there)
+            free.set()
+            await until(lambda: len(client.got) == 1 + frames, "the application couldn't go on")
+            client.leave()
+            await client.serving

@@ -26,7 +26,7 @@ class HttpSession(Session):
             return self._body(self.event["body"])
         if self.event["more_content"] and not self._is_complete:
             # Its later parts need to know where to go.
-            await self.speak_up()
+            await self.insist(self.speak_up)
         message = await self.next_event()
         if message is None:
             return {"type": "http.disconnect"}
@@ -70,7 +70,7 @@ class HttpSession(Session):
         if head and not more and self.channel is None:
             # All in one message, as most are: nothing to number or to acknowledge.
             await self.link.tell(reply)
-        elif not await self.link.send({**reply, **self.announcement()}):
+        elif not await self.reply(reply):
             self.check_client()
 
     async def speak_up(self) -> None:

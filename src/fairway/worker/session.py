@@ -6,20 +6,23 @@ import asyncio
 import logging
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
-from ..errors import LayerClosed, StoreUnavailable
+from ..errors import FairwayError, LayerClosed, StoreUnavailable
 from ..layer import ChannelLayer
 from ..server.asgi import Event
 from ..server.protocol import GRACE, WINDOW
 from ..server.protocol.flow import Receipts, Window
 from ..server.protocol.link import Link
+from ..server.protocol.outages import Work, now_or_later
 from ..types import Message
 from .pulse import Pulse
 
 logger = logging.getLogger("fairway.worker")
+
+T = TypeVar("T")
 
 #: Seconds a message may wait for room in a full channel before its connection is given up.
 PATIENCE = 30.0
@@ -63,8 +66,9 @@ class Session(ABC):
             receipts=Receipts(WINDOW),
             patience=PATIENCE,
         )
-        #: The session's own channel, once it is announced.
+        #: The session's own channel, once it is announced or was tried to be.
         self.channel: str | None = None
+        self._is_announced = False
         #: How the connection ended, once it has.
         self.disconnect: Message | None = None
         self._inbox: deque[Message] = deque()
@@ -108,22 +112,45 @@ class Session(ABC):
     def wait_a_moment(self) -> None:
         """Have :meth:`speak_up` run if the application takes longer than a moment."""
         loop = asyncio.get_running_loop()
-        self._grace = loop.call_later(GRACE, lambda: self.ground.spawn(self.speak_up()))
+        self._grace = loop.call_later(GRACE, self._speak_up_at_last)
+
+    def _speak_up_at_last(self) -> None:
+        self.ground.spawn(self.insist(self.speak_up))
 
     async def speak_up(self) -> None:
         """Announce the session, if that hasn't been done."""
-        fields = {} if self.disconnect else self.announcement()
-        if fields:
-            await self.link.tell({"type": "fairway.taken", **fields})
+        if self.disconnect is None and not self._is_announced:
+            await self.tell({"type": "fairway.taken"})
 
-    def announcement(self) -> Message:
-        """What tells the interface server where this session is; empty if it has been told."""
-        if self.channel is not None:
-            return {}
-        self.channel = self.layer.make_channel_name("fairway.session")
-        self.ground.pulse.join(self.event["interface"], self.channel, self._lose)
-        self._listener = self.ground.spawn(self._listen(self.channel))
+    async def tell(self, message: Message) -> None:
+        """Send ``message`` without a number. It announces the session, if nothing has."""
+        await self._introduce(self.link.tell, message)
+
+    async def reply(self, message: Message) -> bool:
+        """:meth:`tell` with a number, once there is room; False if the client has gone."""
+        return await self._introduce(self.link.send, message)
+
+    async def _introduce(self, send: Callable[[Message], Awaitable[T]], message: Message) -> T:
+        # Until one that says where this session is has got through, each message does.
+        if self._is_announced:
+            return await send(message)
+        sent = await send({**message, **self._whereabouts()})
+        self._is_announced = True
+        return sent
+
+    def _whereabouts(self) -> Message:
+        if self.channel is None:
+            self.channel = self.layer.make_channel_name("fairway.session")
+            self.ground.pulse.join(self.event["interface"], self.channel, self._lose)
+            self._listener = self.ground.spawn(self._listen(self.channel))
         return {"session": self.channel, "worker": self.ground.pulse.control}
+
+    async def insist(self, work: Work) -> None:
+        """Do ``work`` though the store may be away: nobody else would do it again."""
+        await now_or_later(work, self.ground.spawn, self._report)
+
+    def _report(self, error: FairwayError) -> None:
+        logger.warning("%s: %s", self, error)
 
     # -- from the interface server ----------------------------------------------------
 

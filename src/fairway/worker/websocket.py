@@ -60,7 +60,7 @@ class WebSocketSession(Session):
         async with self._sending:
             self._state = following
             for reply in _REPLIES[message["type"]](message):
-                if not await self.link.send({**reply, **self.announcement()}):
+                if not await self.reply(reply):
                     self.check_client()
         self._after(message)
 
@@ -84,13 +84,13 @@ class WebSocketSession(Session):
         if self._state is not _CLOSED:
             self._state = _CLOSED
             self.end({"code": 1011})
-            await self.link.tell({"type": "fairway.failed", **self.announcement()})
+            await self.tell({"type": "fairway.failed"})
 
     async def stop(self) -> None:
         if self._state is not _CLOSED:
             self._state = _CLOSED
             self.end({"code": 1012})
-            await self.link.tell({"close": 1012, **self.announcement()})
+            await self.tell({"close": 1012})
 
     def __str__(self) -> str:
         return f"WebSocket {self.event['path']}"
