@@ -193,3 +193,28 @@ async def test_a_session_that_was_announced_in_an_outage_is_announced_after_it(
             await until(lambda: len(client.got) == 1 + frames, "the application couldn't go on")
             client.leave()
             await client.serving
+
+
+async def test_an_application_that_fails_in_an_outage_closes_its_socket_after_it(
+    store: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    free = asyncio.Event()
+
+    @without_lifespan
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        await free.wait()
+        raise ValueError("on purpose")
+
+    async with site(store, app) as server:
+        client = Client(server)
+        await until(lambda: client.got, "the socket wasn't accepted")
+        store.kill()
+        free.set()
+        await until(lambda: said(caplog, "WebSocket /: "), "the outage wasn't noticed")
+        store.start()
+        await until(lambda: len(client.got) == 2, "the socket wasn't closed")
+        assert client.got[-1]["code"] == 1011
+        client.leave()
+        await client.serving

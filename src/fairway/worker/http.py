@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import ClassVar
 
 from ..server.asgi import Event
@@ -90,7 +91,8 @@ class HttpSession(Session):
     async def fail(self) -> None:
         if not self._is_complete:
             self.end({"type": "http.disconnect"})
-            await self.link.tell({"type": "fairway.failed"})
+            tell = self.link.tell if self.channel is None else self.tell
+            await self.insist(partial(tell, {"type": "fairway.failed"}))
 
     def __str__(self) -> str:
         return f"{self.event['method']} {self.event['path']}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import ClassVar
 
 from ..server.asgi import Event
@@ -84,13 +85,13 @@ class WebSocketSession(Session):
         if self._state is not _CLOSED:
             self._state = _CLOSED
             self.end({"code": 1011})
-            await self.tell({"type": "fairway.failed"})
+            await self.insist(partial(self.tell, {"type": "fairway.failed"}))
 
     async def stop(self) -> None:
         if self._state is not _CLOSED:
             self._state = _CLOSED
             self.end({"code": 1012})
-            await self.tell({"close": 1012})
+            await self.insist(partial(self.tell, {"close": 1012}))
 
     def __str__(self) -> str:
         return f"WebSocket {self.event['path']}"
