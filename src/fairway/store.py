@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from asyncio import AbstractEventLoop
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeVar
 
 from .core.inbox import Taken
@@ -126,10 +127,16 @@ class Feed(Protocol):
 
 
 class Reader(Protocol):
-    """What a feed reads into: the node's place for one shard."""
+    """What a feed reads into, until another one takes over: the node's place for one shard."""
 
     #: How far the inbox was read, in the store's own terms; kept over reconnections.
     cursor: Any
+    #: Held while something is delivered, from before :attr:`over` is looked at.
+    lock: AbstractContextManager[Any]
+    #: Whether another feed reads the inbox now: nothing is to be delivered any more.
+    over: bool
+    #: Called when that becomes so, in whatever thread; the loop of the feed may not run.
+    on_over: Callable[[], None]
 
     def deliver(self, sent_ms: int, fields: Sequence[tuple[bytes, bytes]]) -> None:
         """One entry of the inbox, sent at this time of the store's clock."""

@@ -76,6 +76,7 @@ class DatabaseFeed:
         self._cursor: Cursor = reader.cursor
         self._dropped: int = 0
         self._begun: Future[None] = Future()
+        reader.on_over = self.close
 
     async def begin(self) -> None:
         """Read what came since the cursor, then go on reading as it comes."""
@@ -87,7 +88,7 @@ class DatabaseFeed:
         self._in_use = True
 
     def close(self) -> None:
-        """Stop reading."""
+        """Stop reading. From any thread."""
         self._closed = True
         self._ahead.release()
         self.wake()
@@ -229,14 +230,16 @@ class DatabaseFeed:
     # -- the loop ---------------------------------------------------------------------
 
     def _deliver(self, born: int, entries: list[Entry]) -> None:
+        reader = self._reader
         try:
-            for id, sent, pairs in entries:
-                if self._closed:
-                    return
-                # First, so that whatever delivering it leads to, no entry is delivered twice.
-                self._reader.cursor = (born, id)
-                for part in in_order(pairs):
-                    self._reader.deliver(sent, part)
+            with reader.lock:
+                for id, sent, pairs in entries:
+                    if self._closed or reader.over:
+                        return
+                    # First, so that whatever delivering it leads to, it is not delivered twice.
+                    reader.cursor = (born, id)
+                    for part in in_order(pairs):
+                        reader.deliver(sent, part)
         finally:
             self._loop.call_soon(self._reader.settle)
             self._ahead.release()

@@ -128,6 +128,11 @@ class RedisFeed:
         self._loop.call_soon(self._next, not reply)
 
     def _deliver(self, entries: list[Any]) -> None:
+        with self._reader.lock:
+            if not self._reader.over:
+                self._deliver_now(entries)
+
+    def _deliver_now(self, entries: list[Any]) -> None:
         reader = self._reader
         for entry_id, fields in entries:
             if fields is None or not self._delivered.is_new(entry_id, fields):
