@@ -22,7 +22,7 @@ from .faults import Broken, Refused
 from .handed import HandedOver
 from .link import DatabaseLink
 from .options import LinkOptions
-from .queries import DatabaseQueries, _deal_all
+from .queries import DatabaseQueries, deal_all
 from .quick import QuickWay, quick_outcomes
 from .state import Needs, State
 from .transaction import Transactions
@@ -61,6 +61,8 @@ class Desk:
         self._transactions: Transactions | None = None
         #: Where one round trip takes several statements.
         self._quick: QuickWay | None = None
+        #: Normal channels of which the last transaction left something to deal.
+        self._undealt: set[str] = set()
         self.handed = HandedOver()
 
     # -- from any thread --------------------------------------------------------------
@@ -146,7 +148,7 @@ class Desk:
     def _connected(self) -> Transactions:
         if self._transactions is None:
             connection = self._open()
-            self._transactions = Transactions(connection, self._options, self._wake)
+            self._transactions = Transactions(connection, self._options, self._wake, self._wake_own)
             if connection.features.together:
                 row_bytes = connection.features.row_bytes
                 self._quick = QuickWay(self._options, row_bytes, self._wake)
@@ -176,6 +178,7 @@ class Desk:
         else:
             for (link, _), told in zip(jobs, outcomes, strict=True):
                 link.finish(told)
+            self._deal_rest()
             for link, batch in jobs:
                 for query in batch.queries:
                     self._answer(link, query)
@@ -201,21 +204,30 @@ class Desk:
         if self._quickly(batches):
             return list(map(quick_outcomes, batches))
 
-        def decide(state: State) -> tuple[list[list[Outcome]], bool, set[str]]:
+        def decide(state: State) -> tuple[list[list[Outcome]], set[str]]:
             outcomes = []
             for batch in batches:
                 decision = Decision(state)
                 decision.apply(batch)
                 outcomes.append(decision.outcomes)
-            return outcomes, self._options.node in state.entries, state.undealt
+            return outcomes, state.undealt
 
-        transactions = self._connected()
-        outcomes, own, undealt = transactions.change(needs, decide)
-        while undealt:
-            undealt = transactions.change(Needs(channels=undealt), _deal_all)
-        if own:
-            self._wake_own()
+        outcomes, self._undealt = self._connected().change(needs, decide)
         return outcomes
+
+    def _deal_rest(self) -> None:
+        """Deal what one transaction did not get to. Whatever fails here, what was carried out
+
+        stays so; readers who got nothing will ask anew.
+        """
+        undealt, self._undealt = self._undealt, set()
+        try:
+            while undealt:
+                undealt = self._connected().change(Needs(channels=undealt), deal_all)
+        except Exception as error:
+            logger.warning("messages of %s wait until a reader asks anew: %s", undealt, error)
+            if isinstance(error, (Broken, OutcomeUnknown)):
+                self._break()
 
     def _quickly(self, batches: list[Batch]) -> bool:
         """Carry batches out in one round trip, if that is possible."""
@@ -255,8 +267,6 @@ class Desk:
                 self._break()
         else:
             link.tell([(query.done, answer, None)])
-            if query.name == "echo":
-                self._wake_own()
 
     def _again_if_broken(self, work: Callable[[], Any]) -> Any:
         """A connection that broke while nobody used it is found so now: try on a new one."""

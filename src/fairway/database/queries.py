@@ -135,7 +135,7 @@ class DatabaseQueries:
         """Deal what came back to a channel to whoever waits for some."""
         more = {channel}
         while more:
-            more = self._transactions.change(Needs(channels=more), _deal_all)
+            more = self._transactions.change(Needs(channels=more), deal_all)
 
     def fill(self, channel: str, number: int) -> None:
         """Count messages of groups, which fill a channel of this node, as others."""
@@ -216,7 +216,8 @@ class DatabaseQueries:
         return self._transactions.patiently(lambda: self._run(call)[0])
 
 
-def _deal_all(state: State) -> set[str]:
+def deal_all(state: State) -> set[str]:
+    """Deal what may be dealt; the channels of which there is more."""
     for channel in state.queues:
         state.deal(channel)
     return state.undealt

@@ -30,7 +30,8 @@ _BYTES_AT_ONCE = 4 * 1024 * 1024
 class Transactions:
     """Carries out transactions on one connection.
 
-    ``wake`` is the name under which the server wakes a node, where servers do that.
+    ``wake`` is the name under which the server wakes a node, where servers do that;
+    ``wake_own`` wakes our own node's reader.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Transactions:
         connection: Connection,
         options: LinkOptions,
         wake: Callable[[str], str],
+        wake_own: Callable[[], None] = lambda: None,
         *,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
@@ -45,6 +47,7 @@ class Transactions:
         self.connection = connection
         self.options = options
         self._wake = wake
+        self._wake_own = wake_own
         self._clock = clock
         self._sleep = sleep
 
@@ -59,6 +62,8 @@ class Transactions:
             state = self._load(needs)
             result = decide(state)
             self._store(state)
+            if self.options.node in state.entries:
+                self._wake_own()
             return result
 
         return self.patiently(attempt)
