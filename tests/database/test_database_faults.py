@@ -13,10 +13,11 @@ import pytest
 from benchmarks.database_servers import DatabaseServer, PostgreSQLServer
 from benchmarks.ledger import Ledger, by_channel
 from benchmarks.traffic import Traffic
-from database_support import MakeLayer, until
+from database_support import MakeLayer, know, until
 
 from fairway.database import DatabaseChannelLayer
 from fairway.database.place import file_beside
+from fairway.errors import StoreUnavailable
 
 
 @asynccontextmanager
@@ -123,6 +124,60 @@ async def test_the_server_killed_and_restarted(
     early = traffic.ledger.missing(before=killed_at)
     assert len(early) < 200, by_channel(early)
     await adds_up(traffic, make_layer(server_alias), since=whole_since)
+
+
+async def test_a_server_that_turns_read_only_is_left(
+    make_layer: MakeLayer, server: DatabaseServer
+) -> None:
+    """After a failover its name leads to another one, which only new connections reach."""
+    know("app", {**server.settings, "USER": await asyncio.to_thread(make_account, server)})
+    layer = make_layer("app")
+    channel = await layer.new_channel()
+    await layer.send(channel, {"n": 0})
+    await layer.send("work", {"n": 1})
+    before = await asyncio.to_thread(sessions, server)
+    await asyncio.to_thread(turn_read_only, server, True)
+    try:
+        await until(lambda: not before & sessions(server), "connections are kept")
+        with pytest.raises(StoreUnavailable):
+            await layer.send("work", {"n": 2})
+    finally:
+        await asyncio.to_thread(turn_read_only, server, False)
+    while not await sent(layer, "work", {"n": 3}):
+        pass
+    assert await layer.receive(channel) == {"n": 0}
+    assert [(await layer.receive("work"))["n"] for _ in range(2)] == [1, 3]
+
+
+def make_account(server: DatabaseServer) -> str:
+    """An account that may write only as long as the server lets everybody."""
+    if isinstance(server, PostgreSQLServer):
+        return "postgres"
+    server.ask("CREATE USER IF NOT EXISTS app")
+    server.ask("GRANT ALL ON fairway.* TO app")
+    return "app"
+
+
+def sessions(server: DatabaseServer) -> set[tuple[int]]:
+    if isinstance(server, PostgreSQLServer):
+        return set(server.ask(PIDS))
+    return set(server.ask("SELECT id FROM information_schema.processlist WHERE user = 'app'"))
+
+
+def turn_read_only(server: DatabaseServer, on: bool) -> None:
+    if isinstance(server, PostgreSQLServer):
+        server.ask(f"ALTER SYSTEM SET default_transaction_read_only = {on}")
+        server.ask("SELECT pg_reload_conf()")
+    else:
+        server.ask(f"SET GLOBAL read_only = {on}")
+
+
+async def sent(layer: DatabaseChannelLayer, channel: str, message: dict[str, int]) -> bool:
+    try:
+        await layer.send(channel, message)
+    except StoreUnavailable:
+        return False
+    return True
 
 
 async def test_a_sqlite_file_locked_for_five_seconds(

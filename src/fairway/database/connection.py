@@ -63,7 +63,10 @@ class Connection:
         with self._errors():
             self._set_up()
         tables.ensure(self, prefix, f"manage.py createchanneltables --database {self._alias}")
-        if self.features.vendor == "sqlite":
+        if self.features.locks_rows:
+            # A server that is read-only is not there for us, however well it answers.
+            self.run(("drop_node", ""))
+        else:
             self._file = OpenFile(self._wrapper.settings_dict["NAME"])
             # From now on we wait for others ourselves, and more briefly than SQLite does.
             self.execute("PRAGMA busy_timeout = 0")

@@ -158,6 +158,8 @@ class Desk:
         transactions, self._transactions = self._transactions, None
         if transactions is not None:
             transactions.connection.close()
+            # Its connection may lead to the same place, where it can look, but not write.
+            self._wake_own()
 
     def _carry_out(self, jobs: list[Job]) -> None:
         """All batches in one transaction, or each in its own where that one is refused."""

@@ -84,6 +84,8 @@ class PostgreSQL(Features):
             return "conflict"
         if connection is None or connection.closed or state in ("42P01", "25P03") or not state:
             return "broken"
+        if state == "25006":  # read-only after a failover: the name leads to another server
+            return "broken"
         return "broken" if state[:2] in ("08", "57") else "refused"
 
 
@@ -104,7 +106,8 @@ class MySQL(Features):
         if number in (1205, 1213, 1020):
             return "conflict"
         lost = (0, 1053, 1146, 1317, 1927, 2002, 2003, 2006, 2013, 2055, 4031)
-        return "broken" if number in lost or number is None else "refused"
+        read_only = (1290, 1792, 1836)  # after a failover: the name leads to another server
+        return "broken" if number in (None, *lost, *read_only) else "refused"
 
 
 _INDEXES = {"key_node": "", "key_ends": ""}
