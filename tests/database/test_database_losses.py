@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 
 from database_support import MakeLayer, wipe
 
@@ -57,21 +58,38 @@ async def test_messages_dealt_to_a_node_that_never_read_go_to_others(
     """As when a process is killed between asking for messages and reading them."""
     layer = make_layer(alias)
     await layer.new_channel()
-    ghost = "0123456789abcd"
-    encode = layer._codec.encode
-
-    def deal(state: State) -> None:
-        node = new_node(ghost, state.now, lease=state.now - 1, kept=state.now - 1)
-        node.known = 1
-        state.nodes[ghost] = node
-        for n in range(3):
-            state.entry(node, NORMAL + "work", stamped(state.now, encode({"n": n})))
-        state.add_count(NORMAL + "work", ghost, 3)
-
-    await asyncio.to_thread(in_a_transaction, layer, deal)
+    await asyncio.to_thread(in_a_transaction, layer, partial(deal_to_a_ghost, layer))
     await layer.send("work", {"n": 3})
     assert sorted([(await layer.receive("work"))["n"] for _ in range(4)]) == [0, 1, 2, 3]
     assert (await layer.global_statistics())["drops"]["reader_died"] == 0
+
+
+async def test_a_dead_node_is_found_after_the_clock_was_set_back(
+    make_layer: MakeLayer, alias: str
+) -> None:
+    """Others were heard, by the clock's former time, when it is not yet now."""
+    layer = make_layer(alias)
+    await layer.new_channel()
+
+    def decide(state: State) -> None:
+        later = state.now + 3_600_000
+        state.first.append(("put_figures", [("heard", later), ("since", later)]))
+        deal_to_a_ghost(layer, state)
+
+    await asyncio.to_thread(in_a_transaction, layer, decide)
+    received = [await asyncio.wait_for(layer.receive("work"), 20) for _ in range(3)]
+    assert received == [{"n": 0}, {"n": 1}, {"n": 2}]
+
+
+def deal_to_a_ghost(layer: DatabaseChannelLayer, state: State) -> None:
+    """Deal messages to a node whose lease has lapsed."""
+    node = new_node("0123456789abcd", state.now, lease=state.now - 1, kept=state.now - 1)
+    node.known = 1
+    state.nodes[node.id] = node
+    for n in range(3):
+        body = layer._codec.encode({"n": n})
+        state.entry(node, NORMAL + "work", stamped(state.now, body))
+    state.add_count(NORMAL + "work", node.id, 3)
 
 
 def in_a_transaction(layer: DatabaseChannelLayer, decide: Callable[[State], None]) -> None:

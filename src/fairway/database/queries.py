@@ -172,11 +172,12 @@ class DatabaseQueries:
     def _heard_since(self, now: int) -> int:
         """Since when somebody was heard here without a long gap. Where nobody was, the store
 
-        itself was away, and a lease that lapsed meanwhile says nothing about its node.
+        itself was away, and a lease that lapsed meanwhile says nothing about its node. Where
+        somebody will have been, its clock was set back.
         """
         times = dict(self._alone("heard"))
         since = times.get("since", now)
-        if now - times.get("heard", now) > self._options.lease_ms / 2:
+        if not 0 <= now - times.get("heard", now) <= self._options.lease_ms / 2:
             since = now
         self._alone("put_figures", [("heard", now), ("since", since)])
         return int(since)
