@@ -224,3 +224,34 @@ async def test_a_late_writer_to_a_normal_channel_loses_nothing(
         await late
     assert await receiver.receive("work") == {"number": 1}
     assert await receiver.receive("work") == {"number": 2}
+
+
+async def test_a_flush_leaves_nothing_of_a_channel_in_the_way_of_its_next_message(
+    make_layer: MakeLayer, server: DatabaseServer
+) -> None:
+    """Its first message is stored after the flush looked which channels there are."""
+    layer = make_layer(server.title.lower())
+    await layer.send("known", {})
+    place, body = (layer.alias, layer.prefix), layer._codec.encode({"number": 0})
+
+    def decide(state: State) -> None:
+        state.queues["fresh"].back.append((state.now, body))
+        state.touch(state.queues["fresh"].row)
+
+    with HeldTransaction(*place, Needs(channels={"known"}), lambda state: None) as known:
+        await asyncio.to_thread(known.held.wait)
+        flush = asyncio.ensure_future(layer.flush())
+        await waits(server, flush)
+        with HeldTransaction(*place, Needs(channels={"fresh"}), decide) as fresh:
+            await asyncio.to_thread(fresh.held.wait)
+            await asyncio.to_thread(known.commit)
+            await waits(server, flush)
+    await flush
+    await layer.send("fresh", {"number": 1})
+    assert [(await layer.receive("fresh"))["number"] for _ in range(2)] == [0, 1]
+
+
+async def waits(server: DatabaseServer, call: asyncio.Future[None]) -> None:
+    """Return when a call waits for a lock, or needs none."""
+    while not call.done() and not await asyncio.to_thread(server.ask, WAITING[server.title]):
+        pass

@@ -21,10 +21,7 @@ Cursor = tuple[int, int]
 #: The beginning of an inbox.
 START: Cursor = (0, 0)
 
-_EMPTIES = (
-    "inbox", "counts", "queue", "wants", "members", "group_nodes", "channels", "figures",
-    "samples",
-)  # fmt: skip
+_EMPTIES = ("inbox", "counts", "wants", "members", "group_nodes", "figures", "samples")
 
 
 class DatabaseQueries:
@@ -201,6 +198,9 @@ class DatabaseQueries:
 
         def decide(state: State) -> None:
             state.first += [(f"empty_{table}",) for table in _EMPTIES]
+            # Only those that are locked: a channel that is new has its queue, or neither.
+            locked = [*state.queues] or [""]
+            state.first += [("empty_queues", locked), ("drop_channels", locked)]
             for queue in state.queues.values():
                 queue.row.changed, queue.unseen = False, 0
             for node in state.nodes.values():

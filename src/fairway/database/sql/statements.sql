@@ -309,11 +309,11 @@ DELETE FROM {inbox};
 -- empty_counts
 DELETE FROM {counts};
 
--- empty_channels
-DELETE FROM {channels};
+-- drop_channels
+DELETE FROM {channels} WHERE name IN %l;
 
--- empty_queue
-DELETE FROM {queue};
+-- empty_queues
+DELETE FROM {queue} WHERE channel IN %l;
 
 -- empty_wants
 DELETE FROM {wants};
