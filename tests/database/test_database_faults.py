@@ -3,6 +3,7 @@
 import asyncio
 import os
 import random
+import signal
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,9 +16,9 @@ from benchmarks.ledger import Ledger, by_channel
 from benchmarks.traffic import Traffic
 from database_support import MakeLayer, know, until
 
-from fairway.database import DatabaseChannelLayer
+from fairway.database import DatabaseChannelLayer, postgres
 from fairway.database.place import file_beside
-from fairway.errors import StoreUnavailable
+from fairway.errors import OutcomeUnknown, StoreUnavailable
 
 
 @asynccontextmanager
@@ -97,6 +98,26 @@ async def test_the_listening_connection_killed_alone(
         assert await layer.receive(channel) == {"number": number}
     now = await asyncio.to_thread(postgresql.ask, PIDS)
     assert len(set(pids) - set(now)) == 1, "others were killed too"
+
+
+async def test_a_server_that_takes_nothing_more_is_left(
+    make_layer: MakeLayer, postgresql: PostgreSQLServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As over a network that died: what is sent fits no buffer on the way."""
+    monkeypatch.setattr(postgres, "_SILENCE_MS", 2000)
+    layer = make_layer("postgresql", max_message_size=100_000_000)
+    await layer.send("other", {})
+    desk: Any = layer.store.shards["postgresql"]._desk  # type: ignore[attr-defined]
+    frozen = desk._transactions.connection.raw.info.backend_pid
+    os.kill(frozen, signal.SIGSTOP)
+    try:
+        with pytest.raises(OutcomeUnknown):
+            await asyncio.wait_for(layer.send("work", {"body": b"x" * 30_000_000}), 20)
+        while not await sent(layer, "work", {"n": 1}):
+            pass
+        assert await layer.receive("work") == {"n": 1}
+    finally:
+        os.kill(frozen, signal.SIGCONT)
 
 
 PIDS = (

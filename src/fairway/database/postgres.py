@@ -19,7 +19,7 @@ _MOST_PREPARED = 500
 _PREPARED_AFTER = 2
 _LONG = 3000
 
-#: Milliseconds after which a server that says nothing is taken for gone.
+#: Milliseconds after which a server that says nothing, and takes nothing, is taken for gone.
 _SILENCE_MS = 30_000
 
 _INTEGERS = (20, 21, 23, 1700)
@@ -119,7 +119,10 @@ class Wire:
         while self._pgconn.flush():
             writable = select.poll()
             writable.register(self._pgconn.socket, select.POLLIN | select.POLLOUT)
-            if any(event & select.POLLIN for _, event in writable.poll()):
+            events = writable.poll(_SILENCE_MS)
+            if not events:
+                raise errors.OperationalError("the server does not take what it is sent")
+            if any(event & select.POLLIN for _, event in events):
                 self._pgconn.consume_input()
 
     def _next_result(self) -> Any:
