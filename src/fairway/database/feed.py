@@ -1,12 +1,12 @@
 """Reads a node's inbox, in a thread of its own; the cursor stays with the reader.
 
-A fetch first says, in the node's row, that all entries so far may have been read, and
+A fetch first says, in the node's row, up to which entry all may have been read, and
 that is stored before any is delivered: whoever buries a dead node knows which it
-certainly never saw. (What a notification shows is delivered at once: see
-:mod:`fairway.database.shown`.) Since every writer to an inbox holds the node's row until its
-entries are stored, entries appear in order of their ids, and none can come later with
-an id below the cursor. What was delivered is deleted with the next fetch, so that a
-connection that breaks loses nothing.
+certainly never saw, and whoever writes how much the node has before it. (What a
+notification shows is delivered at once: see :mod:`fairway.database.shown`.) Since every
+writer to an inbox holds the node's row until its entries are stored, entries appear in
+order of their ids, and none can come later with an id below the cursor. What was
+delivered is deleted with the next fetch, so that a connection that breaks loses nothing.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from .waking import Listening, Looking, Polling, Waking
 
 logger = logging.getLogger("fairway.database")
 
-#: Rows per fetch, and fetches that may wait for their delivery.
+#: Rows per fetch at the most, and fetches that may wait for their delivery.
 _ROWS = 100
 _AHEAD = 2
 #: Delivered rows that may stand until a fetch deletes them; in quiet times they go sooner.
@@ -165,11 +165,14 @@ class DatabaseFeed:
             calls.append(("drop_read", own, self._dropped, delivered))
         else:
             delivered = self._dropped
+        # Up to an id, not so many rows: where a flush took some, the rest must not be more than
+        # is marked.
+        until = self._cursor[1] + _ROWS
         if connection.features.together:
-            calls.append(("mark_reading", own))
+            calls.append(("mark_reading", until, until, until, own))
         else:
-            calls += [("mark_read", own), ("reading", own)]
-        calls.append(("inbox_next", own, self._cursor[1], _ROWS))
+            calls += [("mark_read", until, until, until, own), ("reading", own)]
+        calls.append(("inbox_next", own, self._cursor[1], until))
         handed = self._handed.take(_TOLD)
         try:
             *_, state, rows = connection.transact(*self._acks(handed), *calls)
@@ -177,13 +180,26 @@ class DatabaseFeed:
             self._handed.add(handed)
             raise
         self._dropped = delivered
-        self._meet(state)
-        if not rows:
-            return False
-        if self._waking is not None:
-            self._waking.arrived()
-        self._pass(rows)
-        return len(rows) == _ROWS
+        return self._take(rows, until, state)
+
+    def _take(self, rows: list[tuple[int, int, bytes]], until: int, state: list[Any]) -> bool:
+        """Have what was fetched delivered; whether there is more.
+
+        Where there is more, the node's row says so, and writers, who find that we have not
+        read all, wake nobody: it must be fetched without waiting. Where there isn't, the
+        fetch, which held the row, left it saying that all was read, so that the next writer
+        wakes us.
+        """
+        former = self._cursor
+        last_id = self._meet(state)
+        if self._cursor != former:  # the rows of another inbox are not between these ids
+            return last_id > self._cursor[1]
+        if rows:
+            if self._waking is not None:
+                self._waking.arrived()
+            self._pass(rows)
+        self._cursor = (former[0], max(former[1], min(until, last_id)))
+        return last_id > until
 
     def _hand_on(self, shown: list[Shown]) -> None:
         """Deliver entries that need not be fetched: those that come next."""

@@ -219,18 +219,23 @@ DELETE FROM {members} WHERE ends <= %s;
 SELECT id, sent, body FROM {inbox} WHERE node = %s AND id > %s ORDER BY id;
 
 -- inbox_next
-SELECT id, sent, body FROM {inbox} WHERE node = %s AND id > %s ORDER BY id LIMIT %s;
+SELECT id, sent, body FROM {inbox} WHERE node = %s AND id > %s AND id <= %s ORDER BY id;
 
 -- drop_read
 -- From the last one that was dropped: below it the index may still be full of dead rows.
 DELETE FROM {inbox} WHERE node = %s AND id > %s AND id <= %s;
 
 -- mark_read
-UPDATE {nodes} SET read_id = last_id WHERE id = %s;
+-- Up to an entry that is there or comes later; never back.
+UPDATE {nodes} SET read_id = CASE
+    WHEN read_id > %s THEN read_id WHEN last_id < %s THEN last_id ELSE %s
+END WHERE id = %s;
 
 -- mark_reading
 -- Both in one, where the database can.
-UPDATE {nodes} SET read_id = last_id WHERE id = %s RETURNING born, last_id, read_id;
+UPDATE {nodes} SET read_id = CASE
+    WHEN read_id > %s THEN read_id WHEN last_id < %s THEN last_id ELSE %s
+END WHERE id = %s RETURNING born, last_id, read_id;
 
 -- reading
 SELECT born, last_id, read_id FROM {nodes} WHERE id = %s;
