@@ -343,6 +343,9 @@ class LayerMachine(Example):
             for group, members in groups.items():
                 left = {name: span for name, span in members.items() if name in own}
                 self.ledger.groups[group].update(left)
+            # Of what found no room it may not have told the store yet.
+            refused = self.ledger.unread(NORMAL, self.backend.now(), Fate.COUNTED)
+            self.ledger.demote([copy for copy in refused if copy.group], Fate.FREE)
             taken = self.ledger.unread(NORMAL, self.backend.now(), Fate.SURE)
             self.ledger.demote(taken, Fate.COUNTED)
             self.remote, self.killed_at = None, self.backend.now()

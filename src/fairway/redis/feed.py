@@ -128,25 +128,23 @@ class RedisFeed:
         self._loop.call_soon(self._next, not reply)
 
     def _deliver(self, entries: list[Any]) -> None:
-        with self._reader.lock:
-            if not self._reader.over:
-                self._deliver_now(entries)
-
-    def _deliver_now(self, entries: list[Any]) -> None:
         reader = self._reader
-        for entry_id, fields in entries:
-            if fields is None or not self._delivered.is_new(entry_id, fields):
-                continue
-            # First, so that whatever delivering it leads to, no entry is delivered twice.
-            reader.cursor = entry_id
-            if len(fields) == 2:  # a message that came alone is not to wait for what others need
-                self._bytes += len(fields[1])
-                pairs = [(fields[0], fields[1])]
-            else:
-                values = fields[1::2]
-                self._bytes += sum(map(len, values))
-                pairs = list(zip(fields[::2], values, strict=True))
-            reader.deliver(int(entry_id.partition(b"-")[0]), pairs)
+        with reader.lock:
+            if reader.over:
+                return
+            for entry_id, fields in entries:
+                if fields is None or not self._delivered.is_new(entry_id, fields):
+                    continue
+                # First, so that whatever delivering it leads to, no entry is delivered twice.
+                reader.cursor = entry_id
+                if len(fields) == 2:  # alone, it is not to wait for what others need
+                    self._bytes += len(fields[1])
+                    pairs = [(fields[0], fields[1])]
+                else:
+                    values = fields[1::2]
+                    self._bytes += sum(map(len, values))
+                    pairs = list(zip(fields[::2], values, strict=True))
+                reader.deliver(int(entry_id.partition(b"-")[0]), pairs)
 
 
 def _key(entry_id: bytes) -> tuple[int, int]:
