@@ -13,6 +13,7 @@ from ..core.envelope import DIRECT, ECHO, FLUSH, GROUP, JOIN, NORMAL, Field, par
 from ..core.inbox import Parcel, Waiter
 from ..core.membership import Memberships
 from ..core.shared import SharedBody
+from ..core.store_clock import StoreClock
 from ..errors import FairwayError
 from ..mailbox import LoopWaiter, Mailbox
 
@@ -80,10 +81,11 @@ class Delivery:
         self._handed: list[LoopWaiter] = []
         #: Seconds to add to the store's clock to get ours; known from the first heartbeat on.
         self.clock_offset = math.inf
+        self._clock = StoreClock()
 
     def set_clock(self, store_ms: int, asked_at: float) -> None:
         """Learn what the store's clock showed between ``asked_at`` and now, on ours."""
-        self.clock_offset = (self._mailbox.clock() + asked_at) / 2 - store_ms / 1000
+        self.clock_offset = self._clock.told(store_ms / 1000, asked_at, self._mailbox.clock())
 
     def deliver(self, sent_ms: int, fields: Sequence[tuple[bytes, bytes]]) -> None:
         """Put what one entry carries into the channels it is for."""

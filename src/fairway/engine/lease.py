@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("fairway.engine")
 
+#: Seconds without a message after which it is said anew that readers wait, at the latest.
+_LONGEST_WISH = 30.0
+
 
 class Lease:
     """Renews it; the answers say what else is to be done.
@@ -108,7 +111,7 @@ class Lease:
             self._demand.renew(shard)
         else:
             return
-        self._renew_demand_at[shard] = now + self._engine.options.expiry / 2
+        self._renew_demand_at[shard] = now + min(self._engine.options.expiry / 2, _LONGEST_WISH)
 
     # -- drops --------------------------------------------------------------------------
 
