@@ -68,11 +68,9 @@ def main(task: str, recipe: str, *arguments: str) -> None:
 async def _join(layer: Layer, group: str) -> None:
     channel = await layer.new_channel()
     await layer.group_add(group, channel)
-    await layer.send(group, {})
-    await asyncio.wait_for(layer.receive(group), LIMIT / 3)
     waiting = asyncio.ensure_future(layer.receive(group))
     # Only the layer knows when the store has heard of who waits.
-    await asyncio.sleep(0.2)
+    await asyncio.sleep(0.5)
     sys.stdout.write(f"{channel}\n")
     sys.stdout.flush()
     # Here it is killed; without its parent it ends by itself.
