@@ -77,11 +77,10 @@ class Shortcut:
         if self._opening is not None:
             self._opening.cancel()
         self.drop()
-        if self._overdue is not None:
-            self._overdue.close()
+        self.abandon()
 
     def abandon(self) -> None:
-        """Fail what the I/O thread, which has ended, was to hear the end of."""
+        """Fail what the I/O thread, which ends or has ended, was to hear the end of."""
         if self._overdue is not None:
             self._overdue.close()
 

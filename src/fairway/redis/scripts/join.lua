@@ -11,9 +11,9 @@ local now, new = now_ms(), 0
 local function until_ms(lasts) return lasts == 'inf' and '+inf' or now + tonumber(lasts) end
 for i = 6, #ARGV, 3 do
   new = new + redis.call('ZADD', KEYS[1], until_ms(ARGV[i + 1]), ARGV[i])
-  if node == '' and ARGV[i + 1] == 'inf' then kept = math.max(kept, UNOWNED_KEPT) end
   if node == '' then
     redis.call('ZADD', KEYS[3], until_ms(ARGV[i + 1]), ARGV[i])
+    if ARGV[i + 1] == 'inf' then kept = math.max(kept, UNOWNED_KEPT) end
   elseif turn == '' then
     redis.call('XADD', KEYS[6], '*', '+' .. group, ARGV[i + 2])
     redis.call('HINCRBY', KEYS[7], '+' .. group, 1)
