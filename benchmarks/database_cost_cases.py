@@ -8,7 +8,7 @@ from collections.abc import Callable
 from . import database_procedures, procedures
 from .case import Case, Figures, Metric, Stage
 from .database_cases import LOSES_MEMBERS
-from .database_use import Use, use_of
+from .database_use import use_of
 from .process_cases import IN_FLIGHT, PAUSE, fan_out, join, messages, warm_specific, warm_up
 from .servers import DATABASES
 
@@ -45,22 +45,33 @@ def _costed(store: str, name: str, work: _Work) -> Callable[[Stage, int], Figure
     """``work`` on ``count`` messages, and what each of them cost."""
 
     def measure(stage: Stage, count: int) -> Figures:
-        before, sides = _uses(store, stage), _seconds(stage)
+        used, sides = _meter(store, stage), _seconds(stage)
         work(stage, count)
-        used = [now - then for now, then in zip(_uses(store, stage), before, strict=True)]
+        of_store = used()
         sender, receiver = (a - b for a, b in zip(_seconds(stage), sides, strict=True))
         figures = {"sender": sender * 1e6, "receiver": receiver * 1e6}
         keys = ("statements", "written") if store == "sqlite" else ("server", "statements", "log")
-        figures.update(zip(keys, used, strict=True))
+        figures.update(zip(keys, of_store, strict=True))
         return {f"{name}-{key}": figure / count for key, figure in figures.items()}
 
     return measure
 
 
-def _uses(store: str, stage: Stage) -> list[float]:
-    if store != "sqlite":
-        use: Use = use_of(store)
+def _meter(store: str, stage: Stage) -> Callable[[], list[float]]:
+    """From now on; asked later, it tells what the store has cost since."""
+    if store == "sqlite":
+        first = _counted(stage)
+        return lambda: [now - then for now, then in zip(_counted(stage), first, strict=True)]
+    before = use_of(store)
+
+    def used() -> list[float]:
+        use = use_of(store) - before
         return [use.cpu * 1e6, use.statements, use.log]
+
+    return used
+
+
+def _counted(stage: Stage) -> list[float]:
     sides = stage.sender, stage.receiver
     counted = [side.call(database_procedures.statements_and_bytes) for side in sides]
     return [sum(part) for part in zip(*counted, strict=True)]

@@ -4,27 +4,35 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 
 @dataclass(frozen=True)
 class Use:
-    """Since the server's start: seconds of processor, statements of clients, bytes of its log.
+    """Since the server's start: how long each thread that lives ran, in nanoseconds by its id;
+    statements of clients; bytes of its log.
 
     The log is what it would write to disk to survive a crash: PostgreSQL's WAL, InnoDB's redo.
     """
 
-    cpu: float
+    ran: Mapping[int, int]
     statements: float
     log: float
 
+    @property
+    def cpu(self) -> float:
+        """Seconds of processor."""
+        return sum(self.ran.values()) / 1e9
+
     def __sub__(self, other: Use) -> Use:
-        return Use(
-            self.cpu - other.cpu, self.statements - other.statements, self.log - other.log
-        )  # fmt: skip
+        """What was used between the two; nothing of threads that have ended since, as the workers
+        that a server starts for its housekeeping do at any time."""
+        ran = {thread: now - other.ran.get(thread, 0) for thread, now in self.ran.items()}
+        return Use(ran, self.statements - other.statements, self.log - other.log)
 
 
 def use_of(store: str) -> Use:
@@ -54,7 +62,7 @@ def _use_of_postgresql(settings: dict[str, Any]) -> Use:
             connection.execute(_COUNTING)
             connection.execute("SELECT pg_reload_conf()")
         ((statements, log, pid),) = connection.execute(_POSTGRESQL).fetchall()
-    return Use(_cpu([int(pid), *_children(int(pid))]), float(statements or 0), float(log))
+    return Use(_ran([int(pid), *_children(int(pid))]), float(statements or 0), float(log))
 
 
 def _use_of_mysql(settings: dict[str, Any]) -> Use:
@@ -72,7 +80,7 @@ def _use_of_mysql(settings: dict[str, Any]) -> Use:
     finally:
         connection.close()
     pid = int(Path(file).read_text())
-    return Use(_cpu([pid]), float(status["Questions"]), float(status["Innodb_os_log_written"]))
+    return Use(_ran([pid]), float(status["Questions"]), float(status["Innodb_os_log_written"]))
 
 
 _USES: dict[str, Callable[[dict[str, Any]], Use]] = {
@@ -86,15 +94,15 @@ def _children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def _cpu(pids: Iterable[int]) -> float:
-    """Seconds that all living threads of these processes ran."""
-    return sum(map(_ran, pids)) / 1e9
+def _ran(pids: Iterable[int]) -> dict[int, int]:
+    """How long each living thread of these processes ran, in nanoseconds by its id."""
+    return dict(chain.from_iterable(map(_threads, pids)))
 
 
-def _ran(pid: int) -> int:
-    """Nanoseconds; none of a process that has ended, as a worker of a server's may any time."""
+def _threads(pid: int) -> list[tuple[int, int]]:
+    """None of a process that has ended, as a worker of a server's may any time."""
     try:
         files = list(Path(f"/proc/{pid}/task").glob("*/schedstat"))
-        return sum(int(file.read_text().split()[0]) for file in files)
+        return [(int(file.parent.name), int(file.read_text().split()[0])) for file in files]
     except (FileNotFoundError, ProcessLookupError):
-        return 0
+        return []
