@@ -245,6 +245,31 @@ async def test_a_look_at_sentinels_that_is_cancelled_twice_leaves_nothing(
         gc.enable()
 
 
+@pytest.mark.parametrize("turns", range(0, 40, 2))
+async def test_whoever_is_cancelled_while_sentinels_are_asked_ends(
+    sentinels: Watched, turns: int
+) -> None:
+    """Though redis-py, before Python 3.12, forgets that while it writes."""
+    (dialer,) = named_dialers([sentinels.host]).values()
+    looking = asyncio.ensure_future(dialer.watch(lambda _: None))
+    dialling = asyncio.ensure_future(dialer.dial())
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    for sentinel in sentinels.sentinels:
+        sentinel.pause()
+    try:
+        looking.cancel()
+        dialling.cancel()
+        # Before any of redis-py's own patience comes to an end.
+        _, left = await asyncio.wait({looking, dialling}, timeout=1.5)
+        assert not left
+        if not dialling.cancelled():
+            await dialling.result().disconnect()
+    finally:
+        for sentinel in sentinels.sentinels:
+            sentinel.resume()
+
+
 @pytest.mark.parametrize("silent", ["sentinels", "master", "nobody"])
 def test_a_loop_that_ends_while_it_connects_anew_leaves_nothing(
     sentinels: Watched, make_layer: MakeLayer, silent: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypeVar, cast
 
 import redis.exceptions
 from redis.asyncio.connection import AbstractConnection, Connection, ConnectionPool
@@ -21,9 +21,13 @@ PATIENCE = 10.0
 _SENTINEL_PATIENCE = 2.0
 #: Seconds between two looks where the master is.
 _LOOK = 0.5
+#: Seconds between two cancellations of the same call.
+_INSISTING = 0.05
 
 #: What redis-py raises where a server can't be reached, or refuses.
 _FAILURES = (redis.exceptions.RedisError, OSError, asyncio.TimeoutError)
+
+T = TypeVar("T")
 
 #: Host and port.
 Place = tuple[Any, Any]
@@ -95,7 +99,7 @@ class SentinelDialer:
             while True:
                 # What they don't know now they may know with the next look.
                 with contextlib.suppress(*_FAILURES):
-                    heard(await sentinel.discover_master(self._master))
+                    heard(await within(PATIENCE, sentinel.discover_master(self._master)))
                 await asyncio.sleep(_LOOK)
         finally:
             _let_go(sentinel)
@@ -116,7 +120,7 @@ def _let_go(sentinel: Sentinel) -> None:
 async def _open(name: str, connection: Connection) -> None:
     """Connect, or leave nothing behind."""
     try:
-        await _within(PATIENCE, connection.connect())
+        await within(PATIENCE, connection.connect())
     except BaseException as error:
         _abandon(connection)
         if isinstance(error, _FAILURES):
@@ -124,23 +128,35 @@ async def _open(name: str, connection: Connection) -> None:
         raise
 
 
-async def _within(seconds: float, call: Coroutine[Any, Any, None]) -> None:
-    """As ``asyncio.wait_for``, which before Python 3.12 forgets a cancellation that comes in
-    the instant of success: a layer that was closed would go on to read its inbox."""
+async def within(seconds: float, call: Coroutine[Any, Any, T]) -> T:
+    """What ``call`` to redis-py returns; raises :class:`asyncio.TimeoutError`.
+
+    As ``asyncio.wait_for``, which before Python 3.12 forgets a cancellation that comes in the
+    instant of success: a layer that was closed would go on to read its inbox.
+    """
     task = asyncio.ensure_future(call)
     task.add_done_callback(lambda task: task.cancelled() or task.exception())  # it was heard of
     try:
         await asyncio.wait({task}, timeout=seconds)
-    except asyncio.CancelledError:
-        task.cancel()
-        await asyncio.wait({task})
-        raise
-    if not task.done():
-        task.cancel()
-        await asyncio.wait({task})
+    finally:
+        await _end(task)
     if task.cancelled():
         raise asyncio.TimeoutError
-    task.result()
+    return task.result()
+
+
+async def _end(task: asyncio.Future[Any]) -> None:
+    """Cancel until it has ended, since redis-py writes through ``asyncio.wait_for``, too; however
+    often whoever waits here is cancelled."""
+    cancelled = None
+    while not task.done():
+        task.cancel()
+        try:
+            await asyncio.wait({task}, timeout=_INSISTING)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled
 
 
 def _abandon(connection: AbstractConnection) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import redis.exceptions
 
 from ..errors import StoreUnavailable
-from .dialing import Dialer
+from .dialing import Dialer, within
 from .hosts import Host, named_dialers
 
 
@@ -25,7 +25,7 @@ async def unanswered(hosts: Host | Sequence[Host] | None, patience: float) -> di
 
 async def _problem(dialer: Dialer, patience: float) -> str | None:
     try:
-        await asyncio.wait_for(_ping(dialer), patience)
+        await within(patience, _ping(dialer))
     except asyncio.TimeoutError:
         return f"no answer within {patience:g} seconds"
     except (StoreUnavailable, redis.exceptions.RedisError, OSError) as error:
