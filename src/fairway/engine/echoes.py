@@ -41,6 +41,11 @@ class Echoes:
                 self.heard(token)
         await reply
 
+    async def catch_up_with_all(self) -> None:
+        """:meth:`catch_up` with each shard, one after the other."""
+        for shard in self._engine.shards:
+            await self.catch_up(shard)
+
     def heard(self, token: str) -> None:
         """All that came before this token was delivered."""
         _, _, done = self._waiting.pop(token, ("", 0, None))

@@ -216,12 +216,8 @@ class Engine:
 
     async def _take_what_shards_have(self, channels: Sequence[str]) -> Taken | None:
         """For who doesn't wait: what was asked for may be there, if only not here yet."""
-        await self._catch_up()
+        await self.node.echoes.catch_up_with_all()
         return self.mailbox.take_now(channels)
-
-    async def _catch_up(self) -> None:
-        for shard in self.shards:
-            await self.node.echoes.catch_up(shard)
 
     async def _wait_at_normal(
         self, normal: Sequence[str], coming: Awaitable[Taken | None]
@@ -248,7 +244,7 @@ class Engine:
         if timeout == 0:
             self.node.demand.polled(normal)
             if normal and events._get_running_loop() is None:
-                run(self._catch_up())
+                run(self.node.echoes.catch_up_with_all())
             return self.mailbox.take_now(channels)
         self.node.demand.waits(normal)
         try:
@@ -313,6 +309,7 @@ class Engine:
         for group, last in left:
             self.node.listing.remove(group, address, last, turn)
         self.mailbox.drop_all(READER_DIED, address.name)
+        self.node.forgotten(address.name)
 
     async def group_channels(self, group: str) -> list[str]:
         names: list[str] = await self.ask(self.ring.shard_of(group), "group_channels", group)
@@ -334,7 +331,7 @@ class Engine:
             await self.ask(shard, "flush")
         if self.node.started:
             # What this node too is told must not end what begins from now on.
-            await self._catch_up()
+            await self.node.echoes.catch_up_with_all()
 
     async def close(self) -> None:
         self.mailbox.dismiss(LayerClosed("the layer was closed"))

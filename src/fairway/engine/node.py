@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ..core.inbox import Parcel
+from ..core.inbox import READER_DIED, Parcel
 from ..core.outbox import Done, Outbox, Query
 from ..core.shared import SharedBody
 from ..errors import StoreUnavailable
@@ -50,6 +50,8 @@ class Node:
         self._closed = False
         #: Channels of which the store is being told that group messages fill them.
         self._filled: set[str] = set()
+        #: Channels that ended since the last look at the clock.
+        self._forgotten: list[str] = []
         self._renew_at = self._mailbox.clock() + self._options.renewal
         self._chores = Chores(engine.home_loop)
         self.echoes = Echoes(engine)
@@ -236,8 +238,19 @@ class Node:
         if marked < number:
             self.acks.add(None, shard, {channel: number - marked})
 
+    def forgotten(self, channel: str) -> None:
+        """Nobody will read this channel: what is on its way to it goes when it came."""
+        if self.started:
+            self._forgotten.append(channel)
+
+    async def _drop_forgotten(self) -> None:
+        forgotten, self._forgotten = self._forgotten, []
+        await self.echoes.catch_up_with_all()
+        for channel in forgotten:
+            self._mailbox.drop_all(READER_DIED, channel)
+
     def _lost(self, channel: str, count: int) -> None:
-        self._engine.drops.record("reader_died", channel, count)
+        self._engine.drops.record(READER_DIED, channel, count)
 
     # -- time ---------------------------------------------------------------------------
 
@@ -248,6 +261,8 @@ class Node:
         self.demand.ask_again()
         now = self._mailbox.clock()
         self.echoes.expire(now)
+        if self._forgotten:
+            self._chores.soon(self._drop_forgotten())
         self.listing.expire(now)
         if now >= self._renew_at:
             self._renew_at = now + self._options.renewal
