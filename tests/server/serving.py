@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import uvicorn
@@ -95,6 +96,14 @@ class Site:
     @property
     def ws(self) -> str:
         return f"ws://{self.host}"
+
+
+def come_and_go(its: Site, channel: str, head: str = "") -> None:
+    """Be a client that asks, with these lines in the head, and leaves once its event waits."""
+    with socket.create_connection(its.host.split(":")) as client:
+        client.sendall(f"GET / HTTP/1.1\r\nHost: {its.host}\r\n{head}\r\n".encode())
+        pending = partial(its.layer.blocking.channel_statistics, channel)
+        wait_until(lambda: pending()["messages_pending"] == 1, f"an event on {channel}")
 
 
 @contextmanager

@@ -190,7 +190,7 @@ def test_starlette_notices_a_client_that_leaves(starlette: Pair, method: str) ->
     for port in starlette:
         with (
             pytest.raises(httpx.ReadTimeout),
-            httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=0.2) as client,
+            httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=1) as client,
         ):
             client.request(method, "/waits")
         wait_until(lambda port=port: b"noticed" in request(port, "GET", "/noted/left")["body"])

@@ -54,11 +54,11 @@ class WebSocketSession(Session):
         }
 
     async def send(self, message: Event) -> None:
-        following = _STATES.get((self._state, message["type"]))
-        if following is None:
-            raise RuntimeError(f"{message['type']!r} while the WebSocket is {self._state}")
-        self.check_client()
         async with self._sending:
+            following = _STATES.get((self._state, message["type"]))
+            if following is None:
+                raise RuntimeError(f"{message['type']!r} while the WebSocket is {self._state}")
+            self.check_client()
             self._state = following
             for reply in _REPLIES[message["type"]](message):
                 if not await self.reply(reply):
@@ -82,15 +82,17 @@ class WebSocketSession(Session):
             await self.fail()
 
     async def fail(self) -> None:
-        if self._state is not _CLOSED:
+        if self._state is not _CLOSED and not self.link.is_closed:
             self._state = _CLOSED
             self.end({"code": 1011})
             await self.insist(partial(self.tell, {"type": "fairway.failed"}))
 
     async def stop(self) -> None:
-        if self._state is not _CLOSED:
-            self._state = _CLOSED
+        if self._state is not _CLOSED and not self.link.is_closed:
             self.end({"code": 1012})
+            # What the application still sends, perhaps about what came before, is no mistake of
+            # its own: to it, the client has gone.
+            self.link.close()
             await self.insist(partial(self.tell, {"close": 1012}))
 
     def __str__(self) -> str:
