@@ -19,7 +19,7 @@ from typing import Any
 
 from .foreign_servers import MYSQL, OLDEST_POSTGRESQL, program
 from .leash import kill, leashed
-from .servers import free_port
+from .ports import free_port
 
 #: Seconds a server may take to start.
 PATIENCE = 60.0

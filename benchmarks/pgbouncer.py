@@ -10,7 +10,8 @@ from pathlib import Path
 from types import TracebackType
 
 from .leash import kill, leashed
-from .servers import free_port, wait_for_port
+from .ports import free_port
+from .servers import wait_for_port
 
 
 class PgBouncer:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -15,6 +14,8 @@ from types import TracebackType
 from typing import Any
 
 import redis
+
+from .ports import free_port
 
 #: Seconds a server may take to start, or to end.
 PATIENCE = 30.0
@@ -154,21 +155,15 @@ class RedisServer:
             return False
 
 
-def free_port() -> int:
-    """A TCP port that nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @contextmanager
 def servers(count: int, **arguments: Any) -> Iterator[list[RedisServer]]:
-    """Several servers, started together."""
-    started = [RedisServer(**arguments) for _ in range(count)]
+    """Several servers that live as long."""
+    started: list[RedisServer] = []
     try:
-        for server in started:
-            server.start()
+        for _ in range(count):
+            server = RedisServer(**arguments)
+            started.append(server)
+            server.start()  # before the next one looks for a port
         yield started
     finally:
         for server in started:

@@ -11,6 +11,9 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
+from .database_servers import told_to_processes
+from .ports import free_port
+
 #: Stores that are databases of Django's.
 DATABASES = ("postgresql", "sqlite", "mariadb", "mysql")
 
@@ -32,8 +35,6 @@ def servers_for(store: str, count: int) -> Iterator[list[str]]:
 @contextmanager
 def database_for(store: str) -> Iterator[None]:
     """A fresh database, as the alias of the store's name in the processes started meanwhile."""
-    from .database_servers import told_to_processes  # only now: it imports this
-
     with told_to_processes(store):
         yield
 
@@ -72,14 +73,6 @@ def program(arguments: list[str]) -> Iterator[int]:
     finally:
         process.terminate()
         process.wait(timeout=_PATIENCE)
-
-
-def free_port() -> int:
-    """A TCP port that nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def wait_for_port(port: int, process: subprocess.Popen[bytes]) -> None:

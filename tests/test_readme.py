@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+from benchmarks.ports import free_port
 from websockets.sync.client import ClientConnection, connect
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
@@ -22,13 +23,6 @@ DEADLINE = 30.0
 def block(holding: str) -> str:
     (found,) = [code for code in BLOCKS if holding in code]
     return found
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextmanager

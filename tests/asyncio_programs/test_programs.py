@@ -12,7 +12,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from benchmarks.servers import free_port, redis_server
+from benchmarks.ports import free_port
+from benchmarks.servers import redis_server
 from websockets.sync.client import ClientConnection, connect
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

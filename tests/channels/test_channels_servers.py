@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from benchmarks.servers import free_port
+from benchmarks.ports import free_port
 from channels_support import CHANNELS, PATIENCE, PROJECT, Backend, Process, received, websocket
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection

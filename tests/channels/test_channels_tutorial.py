@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from benchmarks.servers import free_port
+from benchmarks.ports import free_port
 from channels_support import PATIENCE, Backend, Process, finished
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from tutorial_project import PARTS, build, on_backend

@@ -2,10 +2,10 @@
 
 import re
 import signal
-import socket
 from collections.abc import Iterator
 
 import pytest
+from benchmarks.ports import free_port
 from playwright.sync_api import Browser, expect
 
 from demo.demo_support import Tab, demo, number_in
@@ -127,11 +127,6 @@ def test_a_dropped_connection_is_shown_and_made_again(browser: Browser) -> None:
         expect(tab.page.locator("#lost")).to_be_hidden()
         tab.page.press("#text", "Enter")
         other.page.get_by_text("are you there?", exact=True).wait_for()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
 
 
 # -- the panel ----------------------------------------------------------------------------------

@@ -5,7 +5,8 @@ from pathlib import Path
 import benchmarks.django_settings  # noqa: F401  # finds a driver for MariaDB
 import pytest
 from benchmarks.database_servers import MariaDBServer, PostgreSQLServer
-from benchmarks.redis_server import RedisServer, free_port
+from benchmarks.ports import free_port
+from benchmarks.redis_server import RedisServer
 from django_support import manage, run
 
 #: What routing can be, and can't.

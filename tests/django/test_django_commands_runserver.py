@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from benchmarks.ports import free_port
 from benchmarks.redis_server import RedisServer
 from project_support import (
     MEMORY,
@@ -253,9 +254,3 @@ def test_over_the_projects_layer_on_redis(
             server.send(signal.SIGINT)
             server.wait_for("left")
             assert server.exit_code() == 0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -6,7 +6,6 @@ import secrets
 import shlex
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from benchmarks.ports import free_port
 from benchmarks.redis_server import RedisServer
 from websockets.sync.client import ClientConnection, connect
 
@@ -93,12 +93,6 @@ def interrupt(process: subprocess.Popen[bytes]) -> None:
     """Ctrl-C in its terminal."""
     os.killpg(process.pid, signal.SIGINT)
     assert process.wait(PATIENCE) == 0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def until(condition: Callable[[], bool], what: str) -> None:
