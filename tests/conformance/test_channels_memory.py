@@ -128,7 +128,7 @@ class ChannelsHarness(LayerHarness):
     """Steps the clock by whole seconds, as coarsely as this layer counts a group's age."""
 
     def __init__(self, clock: SteppedClock) -> None:
-        super().__init__(InMemoryChannelLayer, patience=2, moment=1, lease=2, seed=1)
+        super().__init__(InMemoryChannelLayer, patience=3, moment=1, lease=2, settle=0.3, seed=1)
         self.clock = clock
 
     async def let_pass(self, seconds: float) -> None:

@@ -83,7 +83,7 @@ def test_outcomes(ran: Case, verdict: str, reason: str) -> None:
 
 
 def test_a_case_that_hangs_is_broken() -> None:
-    outcome = run_case(hangs, memory(patience=0.05, lease=0.05))
+    outcome = run_case(hangs, memory(patience=0.05, lease=1))
     assert outcome.verdict == "broken"
     assert "did not end" in outcome.reason
 

@@ -162,7 +162,7 @@ async def flush_is_final(h: Harness) -> None:
                 return str(name)
         return None
 
-    left = await within(h.patience, in_thread(use), STUCK)
+    left = await within(4 * h.patience, in_thread(use), STUCK)
     require(left is None, f"a message sent to {left} before a flush was received after it")
 
 

@@ -25,8 +25,20 @@ OLD, NEW = {"text": "old"}, {"text": "new"}
 EXPIRED = "its messages expired"
 
 
+async def _new_comes_first(h: Harness, layer: Layer, channel: str) -> None:
+    """Requires a new message to come first while such are sent, so that one is young enough.
+
+    A busy machine may take longer to deliver it than it lasts, and learn only roughly what the
+    store's clock shows: then longer moments tell.
+    """
+    try:
+        first = await _first(h, layer, channel)
+        require_equal(first, NEW, "first message after expiry")
+    except AssertionError as error:
+        raise TooSlow(str(error)) from error
+
+
 async def _first(h: Harness, layer: Layer, channel: str) -> Any:
-    """The first message received while new ones are sent, so that one of them is young enough."""
     reading = asyncio.ensure_future(layer.receive(channel))
     try:
 
@@ -49,7 +61,7 @@ async def unread_goes(h: Harness) -> None:
         await layer.send(channel, OLD)
     await h.let_pass(h.moment)
     for channel in channels:
-        require_equal(await _first(h, layer, channel), NEW, "first message after expiry")
+        await _new_comes_first(h, layer, channel)
 
 
 @case(4, "A group message goes after `expiry` seconds, at each member")
@@ -61,7 +73,7 @@ async def group_message_goes(h: Harness) -> None:
     await layer.group_send(group, OLD)
     await h.let_pass(h.moment)
     for channel in channels:
-        require_equal(await _first(h, layer, channel), NEW, "first message after expiry")
+        await _new_comes_first(h, layer, channel)
 
 
 @case(4, "A message that is younger than `expiry` waits for its reader")
@@ -88,7 +100,7 @@ async def steady_sends(h: Harness) -> None:
         for _ in range(10):
             await h.let_pass(h.moment / 8)
             await layer.send(channel, NEW)
-        require_equal(await _first(h, layer, channel), NEW, "first message after expiry")
+        await _new_comes_first(h, layer, channel)
 
 
 @case(2, 'Every expired message is counted in drops as "expired"')
@@ -102,7 +114,7 @@ async def counted(h: Harness) -> None:
     await h.let_pass(h.moment)
     for channel in channels:
         # A layer may notice only when someone looks.
-        require_equal(await _first(h, layer, channel), NEW, "first message after expiry")
+        await _new_comes_first(h, layer, channel)
 
     async def all_counted() -> bool:
         return await drops(layer, "expired") - before >= 6
@@ -157,7 +169,7 @@ async def behind_others(h: Harness) -> None:
     if (first := reading.result()) != {"n": 0}:
         raise TooSlow(f"of five messages with an expiry of {h.moment} s {first} came first")
     await h.let_pass(h.moment)
-    require_equal(await _first(h, layer, channel), NEW, "first message after expiry")
+    await _new_comes_first(h, layer, channel)
 
 
 @case(4, "A channel that was full of expired messages refuses again when it is full")

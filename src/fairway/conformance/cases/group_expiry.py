@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 from ..case import case
 from ..checks import (
     TooSlow,
@@ -46,26 +44,23 @@ async def not_listed(h: Harness) -> None:
 
 @case(6, "Another group_add renews a membership")
 async def renewed(h: Harness) -> None:
-    expiry = 4 * h.moment
-    layer, group = h.make(group_expiry=expiry), fresh("chat")
+    layer, group = h.make(group_expiry=4 * h.moment), fresh("chat")
     channels = await both_kinds(layer)
     for _ in range(3):
-        started = time.monotonic()
         for channel in channels:
             await layer.group_add(group, channel)
         await h.let_pass(2 * h.moment)
     for channel in channels:
-        await _still_member(h, layer, group, channel, started + expiry)
+        await _still_member(h, layer, group, channel)
 
 
-async def _still_member(h: Harness, layer: Layer, group: str, channel: str, until: float) -> None:
+async def _still_member(h: Harness, layer: Layer, group: str, channel: str) -> None:
     await layer.group_send(group, {"to": channel})
-    in_time = time.monotonic() < until
     try:
         await receive(h, layer, channel)
     except AssertionError as error:
-        if in_time:
-            raise
+        # On a busy machine the message may have come when the membership was over; a layer that
+        # ends it early does so however long it is.
         raise TooSlow(str(error)) from error
 
 
@@ -83,13 +78,11 @@ async def never(h: Harness) -> None:
 
 @case(6, "A member reads on when another's membership ends")
 async def others_stay(h: Harness) -> None:
-    expiry = 4 * h.moment
-    layer, group = h.make(group_expiry=expiry), fresh("chat")
+    layer, group = h.make(group_expiry=4 * h.moment), fresh("chat")
     ending, staying = await layer.new_channel(), await layer.new_channel()
     await layer.group_add(group, ending)
     await h.let_pass(3 * h.moment)
-    started = time.monotonic()
     await layer.group_add(group, staying)
     await h.let_pass(h.moment)
-    await _still_member(h, layer, group, staying, started + expiry)
+    await _still_member(h, layer, group, staying)
     await nothing_more(h, layer, ending, "a member received after its membership ended")

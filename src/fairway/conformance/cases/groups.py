@@ -157,9 +157,13 @@ async def members_on_two_nodes(h: Harness) -> None:
         await sender.group_send(group, {"n": 1})
         for node, channel in homes:
             await _only_message(h, node, channel, {"n": 1})
+    members = sorted(channel for _, channel in homes)
     for node in (layer, other):
-        listed = sorted(await node.group_channels(group))
-        require_equal(listed, sorted(channel for _, channel in homes), "group_channels on a node")
+
+        async def listed(node: Layer = node) -> list[str]:
+            return sorted(await node.group_channels(group))
+
+        await eventually_equal(h, listed, members, "group_channels on a node")
 
 
 @case(
