@@ -159,7 +159,7 @@ def _idle_cases(store: str) -> list[Case]:
     cases = [
         Case(
             f"{store}-idle.waiting", f"{store}-idle", (process, asked), _idle(store),
-            prepare=_wait, count=20, quick=1, fixed=True, rounds=2, ours_only=True,
+            prepare=_wait, count=20, quick=3, fixed=True, rounds=2, ours_only=True,
         )
     ]  # fmt: skip
     if store == "postgresql":

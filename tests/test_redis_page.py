@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from benchmarks.redis_server import RedisServer, free_port
+from benchmarks.ports import free_port
+from benchmarks.redis_server import RedisServer
 
 import fairway.redis
 from fairway.errors import StoreUnavailable
@@ -18,7 +19,7 @@ from fairway.redis import RedisChannelLayer
 
 PAGE = Path(__file__).parents[1] / "docs" / "redis.md"
 LIMIT = 15
-FAST = {"heartbeat": 0.1, "lease": 0.5, "expiry": 0.5}
+FAST = {"heartbeat": 0.1, "lease": 2.0, "expiry": 2.0}
 
 
 @pytest.fixture
@@ -82,7 +83,7 @@ async def everything(layer: RedisChannelLayer, other: RedisChannelLayer) -> None
     await layer.group_discard("chat", foreign)
     await layer.group_discard("chat", "work")
     await layer.send("slow", {})
-    await asyncio.sleep(0.6)
+    await asyncio.sleep(2.3)  # for longer than its message lasts
     await layer.forget_channel(channel)
     await layer.global_statistics()
     await layer.channel_statistics("slow")
@@ -127,7 +128,7 @@ import asyncio, sys
 from fairway.redis import RedisChannelLayer
 
 async def main():
-    layer = RedisChannelLayer([sys.argv[1]], heartbeat=0.1, lease=0.5)
+    layer = RedisChannelLayer([sys.argv[1]], heartbeat=0.1, lease=2.0)
     await layer.group_add("chat", await layer.new_channel())
     for n in range(9):
         await layer.send("work", {"n": n})

@@ -2,8 +2,10 @@
 
 import json
 import os
+import time
 from collections.abc import Callable
 
+from benchmarks.database_servers import PostgreSQLServer
 from django.db import connections
 
 from fairway.database import DatabaseChannelLayer
@@ -17,9 +19,15 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "benchmarks.django_settings"
 #: So that leases lapse, and heartbeats come, within the length of a test.
 FAST = {"heartbeat": 0.3, "lease": 3.0}
 
+#: The processes that serve clients.
+BACKENDS = (
+    "SELECT pid FROM pg_stat_activity "
+    "WHERE backend_type = 'client backend' AND application_name <> 'admin'"
+)
+
 MakeLayer = Callable[..., DatabaseChannelLayer]
 
-__all__ = ["FAST", "MakeLayer", "know", "until", "wait_for", "wipe"]
+__all__ = ["BACKENDS", "FAST", "MakeLayer", "backends", "know", "until", "wait_for", "wipe"]
 
 
 def know(alias: str, settings: dict[str, object]) -> None:
@@ -29,6 +37,19 @@ def know(alias: str, settings: dict[str, object]) -> None:
     os.environ["FAIRWAY_DATABASES"] = json.dumps(known)
     complete = connections.configure_settings({"default": {}, alias: dict(settings)})
     connections.settings[alias] = complete[alias]
+
+
+def backends(server: PostgreSQLServer) -> set[int]:
+    """The processes of its clients, once those of clients that left have ended."""
+    found: list[set[int]] = [set()]
+
+    def settled() -> bool:
+        found.append({pid for (pid,) in server.ask(BACKENDS)})
+        time.sleep(0.2)
+        return found[-1] == found[-2]
+
+    wait_for(settled, "they come and go")
+    return found[-1]
 
 
 def wipe(alias: str, prefix: str) -> None:

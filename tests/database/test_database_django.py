@@ -11,14 +11,9 @@ from typing import Any
 import django
 import pytest
 from benchmarks.database_servers import PostgreSQLServer
-from database_support import MakeLayer, know
+from database_support import MakeLayer, backends, know
 from django.core.signals import request_finished, request_started
 from django.db import connections
-
-PIDS = (
-    "SELECT pid FROM pg_stat_activity "
-    "WHERE application_name <> 'admin' AND backend_type = 'client backend'"
-)
 
 
 @pytest.fixture(params=[True, {"min_size": 1, "max_size": 1, "timeout": 5}], ids=["on", "small"])
@@ -51,14 +46,14 @@ def test_requests_that_end_leave_the_layers_connections_alone(
     layer = make_layer("ageing")
     layer.blocking.send("work", {"number": 0})
     assert layer.blocking.receive("work") == {"number": 0}
-    before = set(postgresql.ask(PIDS))
+    before = backends(postgresql)
     assert before
     for number in range(5):
         request_started.send(None, environ={})
         layer.blocking.send("work", {"number": number})
         request_finished.send(None)
         assert layer.blocking.receive("work") == {"number": number}
-    assert set(postgresql.ask(PIDS)) == before
+    assert backends(postgresql) == before
 
 
 TESTS = """

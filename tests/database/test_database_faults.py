@@ -14,7 +14,7 @@ import pytest
 from benchmarks.database_servers import DatabaseServer, PostgreSQLServer
 from benchmarks.ledger import Ledger, by_channel
 from benchmarks.traffic import Traffic
-from database_support import MakeLayer, know, until
+from database_support import BACKENDS, MakeLayer, backends, know, until
 
 from fairway.database import DatabaseChannelLayer, postgres
 from fairway.database.place import file_beside
@@ -47,6 +47,14 @@ async def flows_again(traffic: Traffic) -> None:
     await until(
         lambda: wanted <= traffic.ledger.reached(first),
         f"not all of {wanted} are reached: {traffic.ledger.reached(first)}",
+    )
+
+
+async def groups_are_whole(traffic: Traffic, since: int) -> None:
+    """Every channel has received something that was sent to the group by then."""
+    await until(
+        lambda: set(traffic.specific) <= traffic.ledger.reached_by_group(since),
+        "not all channels are in the group again",
     )
 
 
@@ -91,15 +99,15 @@ async def test_the_listening_connection_killed_alone(
     channel = await layer.new_channel()
     await sender.send(channel, {"number": -1})
     assert await layer.receive(channel) == {"number": -1}
-    pids = await asyncio.to_thread(postgresql.ask, PIDS)
+    before = await asyncio.to_thread(backends, postgresql)
     feed: Any = layer.store.shards["postgresql"]._feed  # type: ignore[attr-defined]
     listening = feed._transactions.connection.raw.info.backend_pid
     await asyncio.to_thread(postgresql.ask, f"SELECT pg_terminate_backend({listening})")
     for number in range(20):
         await sender.send(channel, {"number": number})
         assert await layer.receive(channel) == {"number": number}
-    now = await asyncio.to_thread(postgresql.ask, PIDS)
-    assert len(set(pids) - set(now)) == 1, "others were killed too"
+    now = await asyncio.to_thread(backends, postgresql)
+    assert before - now == {listening}, "others were killed too"
 
 
 async def test_a_server_that_takes_nothing_more_is_left(
@@ -122,12 +130,6 @@ async def test_a_server_that_takes_nothing_more_is_left(
         os.kill(frozen, signal.SIGCONT)
 
 
-PIDS = (
-    "SELECT pid FROM pg_stat_activity "
-    "WHERE backend_type = 'client backend' AND application_name <> 'admin'"
-)
-
-
 async def test_the_server_killed_and_restarted(
     make_layer: MakeLayer, server: DatabaseServer, server_alias: str, dice: random.Random
 ) -> None:
@@ -139,10 +141,7 @@ async def test_the_server_killed_and_restarted(
         await asyncio.to_thread(server.start)
         started_at = len(traffic.ledger)
         await flows_again(traffic)
-        await until(
-            lambda: set(traffic.specific) <= traffic.ledger.reached_by_group(started_at),
-            "not all channels are in the group again",
-        )
+        await groups_are_whole(traffic, started_at)
         whole_since = len(traffic.ledger)
     early = traffic.ledger.missing(before=killed_at)
     assert len(early) < 200, by_channel(early)
@@ -183,7 +182,7 @@ def make_account(server: DatabaseServer) -> str:
 
 def sessions(server: DatabaseServer) -> set[tuple[int]]:
     if isinstance(server, PostgreSQLServer):
-        return set(server.ask(PIDS))
+        return set(server.ask(BACKENDS))
     return set(server.ask("SELECT id FROM information_schema.processlist WHERE user = 'app'"))
 
 
@@ -237,7 +236,8 @@ async def test_a_sqlite_file_deleted(
     async with load(make_layer, dice, "sqlite") as traffic:
         for suffix in ("", "-wal", "-shm"):
             os.unlink(f"{file_beside(str(sqlite))}{suffix}")
-        await asyncio.sleep(0.5)  # memberships are back within a heartbeat
+        empty_since = len(traffic.ledger)
         await flows_again(traffic)
+        await groups_are_whole(traffic, empty_since)
         whole_since = len(traffic.ledger)
     await adds_up(traffic, make_layer("sqlite"), since=whole_since)

@@ -2,7 +2,7 @@
 
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 
 from benchmarks.redis_server import RedisServer
@@ -74,6 +74,15 @@ def garbling_line(server: RedisServer) -> Iterator[Line]:
     serving.join()
 
 
+async def members_are(layer: RedisChannelLayer, group: str, channels: Sequence[str]) -> None:
+    """Wait until these are in the group: the heartbeat of a busy process may be late."""
+
+    async def listed() -> bool:
+        return sorted(await layer.group_channels(group)) == sorted(channels)
+
+    await eventually(listed, f"{group} has other members than {channels}")
+
+
 __all__ = [
     "BACK_WITHIN",
     "FAST",
@@ -81,6 +90,7 @@ __all__ = [
     "MakeLayer",
     "eventually",
     "garbling_line",
+    "members_are",
     "until",
     "wait_for",
 ]

@@ -4,7 +4,8 @@ import asyncio
 import threading
 
 import pytest
-from benchmarks.redis_server import RedisServer, free_port
+from benchmarks.ports import free_port
+from benchmarks.redis_server import RedisServer
 from redis_support import MakeLayer, until
 
 from fairway.errors import LayerClosed, StoreUnavailable
@@ -60,7 +61,7 @@ async def test_closing_while_the_server_is_away(
     make_layer: MakeLayer, own_server: RedisServer
 ) -> None:
     told: list[str] = []
-    layer = make_layer(own_server, patience=0.3, on_reconnect=told.append)
+    layer = make_layer(own_server, patience=2, on_reconnect=told.append)
     channel = await layer.new_channel()
     await layer.group_add("chat", channel)
     await asyncio.sleep(1.2)
@@ -79,7 +80,7 @@ async def test_one_shard_that_is_away_keeps_no_goodbye_from_the_others(
     for order in ((own_server, server), (server, own_server)):
         layer = make_layer(
             *[{"address": host.url, "name": f"{n}"} for n, host in enumerate(order)],
-            patience=0.3, lease=60,
+            patience=2, lease=60,
         )  # fmt: skip
         await layer.new_channel()
         for name in names:

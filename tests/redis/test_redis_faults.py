@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
 from benchmarks.ledger import Ledger, by_channel
@@ -53,6 +54,14 @@ async def flows_again(traffic: Traffic, since: float) -> None:
     assert took < BACK_WITHIN * SLACK
 
 
+async def groups_are_whole(traffic: Traffic, since: int) -> None:
+    """Every channel has received something that was sent to the group by then."""
+    await until(
+        lambda: set(traffic.specific) <= traffic.ledger.reached_by_group(since),
+        "not all channels are in the group again",
+    )
+
+
 async def test_connections_cut_at_random_moments(
     make_layer: MakeLayer, own_server: RedisServer, dice: random.Random
 ) -> None:
@@ -81,9 +90,9 @@ async def test_server_killed_and_restarted_with_its_data(
 async def test_server_away_for_longer_than_a_lease(
     make_layer: MakeLayer, lasting_server: RedisServer, dice: random.Random
 ) -> None:
-    async with load(make_layer, dice, lasting_server) as traffic:
+    async with load(partial(make_layer, lease=2.0), dice, lasting_server) as traffic:
         lasting_server.kill()
-        await asyncio.sleep(2.5)
+        await asyncio.sleep(4.5)
         await flows_again(traffic, await asyncio.to_thread(lasting_server.start))
     missing = traffic.ledger.missing()
     assert len(missing) <= await drops(make_layer(lasting_server)), by_channel(missing)
@@ -97,7 +106,10 @@ async def test_server_killed_and_restarted_empty(
         own_server.kill()
         killed_at = len(traffic.ledger)
         await asyncio.sleep(dice.random())
-        await flows_again(traffic, await asyncio.to_thread(own_server.start))
+        started_at = await asyncio.to_thread(own_server.start)
+        empty_since = len(traffic.ledger)
+        await flows_again(traffic, started_at)
+        await groups_are_whole(traffic, empty_since)
         whole_since = len(traffic.ledger)
     # What the server held is lost with it; and group messages until all owners are back.
     early = traffic.ledger.missing(before=killed_at)
@@ -124,7 +136,9 @@ async def test_flushall(
 ) -> None:
     async with load(make_layer, dice, own_server) as traffic:
         own_server.admin.flushall()
+        empty_since = len(traffic.ledger)
         await flows_again(traffic, time.monotonic())
+        await groups_are_whole(traffic, empty_since)
         whole_since = len(traffic.ledger)
     late = traffic.ledger.missing(since=whole_since)
     assert len(late) <= await drops(make_layer(own_server)), by_channel(late)

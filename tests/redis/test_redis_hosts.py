@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from benchmarks.ports import free_port
 from benchmarks.redis_sentinel import MASTER, Watched, watched
-from benchmarks.redis_server import RedisServer, free_port
+from benchmarks.redis_server import RedisServer
 from redis_support import BACK_WITHIN, SLACK, MakeLayer, until
 
 import redis
@@ -127,7 +128,7 @@ async def test_acl_user(make_layer: MakeLayer, own_server: RedisServer) -> None:
     await round_trip(make_layer(f"redis://app:secret@127.0.0.1:{own_server.port}"))
     place = {"host": "127.0.0.1", "port": own_server.port}
     await round_trip(make_layer({**place, "username": "app", "password": "secret"}))
-    wrong = make_layer({**place, "username": "app", "password": "wrong"}, patience=0.3)
+    wrong = make_layer({**place, "username": "app", "password": "wrong"}, patience=2)
     with pytest.raises(StoreUnavailable, match=r"(?i)invalid username-password"):
         await wrong.send("work", {})
 
@@ -309,7 +310,7 @@ async def round_trip_on(layer: RedisChannelLayer, channel: str) -> None:
 
 
 async def test_no_sentinel_knows_the_master(sentinels: Watched, make_layer: MakeLayer) -> None:
-    layer = make_layer({**sentinels.host, "master_name": "nobody"}, patience=0.3)
+    layer = make_layer({**sentinels.host, "master_name": "nobody"}, patience=2)
     with pytest.raises(StoreUnavailable, match="nobody"):
         await layer.send("work", {})
     with redis.Redis(port=sentinels.master.port) as client:

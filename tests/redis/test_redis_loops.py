@@ -5,6 +5,7 @@ import contextlib
 import gc
 import logging
 import random
+import re
 import subprocess
 import sys
 import textwrap
@@ -255,7 +256,9 @@ def test_a_script_that_just_ends(server: RedisServer) -> None:
     """
     command = [sys.executable, "-X", "dev", "-c", textwrap.dedent(script)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "{'n': 1}\n{'n': 2}\n", "")
+    assert (done.returncode, done.stdout) == (0, "{'n': 1}\n{'n': 2}\n")
+    # Development mode says of a busy machine, too, that a step took long.
+    assert re.sub(r"^Executing <.*> took [\d.]+ seconds\n", "", done.stderr, flags=re.M) == ""
 
 
 async def test_closing_leaves_no_connection_and_no_task(

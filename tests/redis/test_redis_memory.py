@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 from benchmarks.redis_server import RedisServer
-from redis_support import MakeLayer
+from redis_support import MakeLayer, members_are
 
 from fairway.errors import ChannelFull, OutcomeUnknown, StoreUnavailable
 
@@ -48,7 +48,7 @@ async def test_nodes_stay_alive(make_layer: MakeLayer, own_server: RedisServer) 
     fill(own_server)
     await asyncio.sleep(2.5)
     relieve(own_server)
-    assert await other.group_channels("chat") == [channel]
+    await members_are(other, "chat", [channel])
     await other.group_send("chat", {"n": 1})
     assert await asyncio.wait_for(layer.receive(channel), LIMIT) == {"n": 1}
     assert (await other.global_statistics())["drops"]["reader_died"] == 0

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from benchmarks.redis_server import RedisServer
-from redis_support import FAST, MakeLayer, eventually, until
+from redis_support import FAST, MakeLayer, eventually, members_are, until
 
 from fairway.errors import ChannelFull
 from fairway.redis import RedisChannelLayer
@@ -98,6 +98,11 @@ def is_buried(server: RedisServer) -> bool:
     return server.admin.zcard("{asgi}:nodes") == 1
 
 
+async def all_acknowledged(layer: RedisChannelLayer) -> bool:
+    """Whether the server counts nothing of what was sent to work as unread any more."""
+    return (await layer.channel_statistics("work"))["messages_pending"] == 0
+
+
 @pytest.mark.patience(120)
 async def test_killed_while_ten_thousand_wait(
     make_layer: MakeLayer, server: RedisServer, start: Start
@@ -111,6 +116,7 @@ async def test_killed_while_ten_thousand_wait(
     channels = child.words("joined")[0]
     await other.send("work", {"n": 0})
     await until(lambda: child.got() == [0], "it did not read")
+    await eventually(lambda: all_acknowledged(other), "what it read is not acknowledged")
     node = channels[0].rpartition("!")[0].rpartition(".")[2]
 
     child.signal(signal.SIGSTOP)
@@ -174,6 +180,7 @@ async def test_messages_dealt_to_a_frozen_worker_come_back(
     await until(lambda: child.words("ready"), "it does not start")
     await send_all(other, "work", range(50))
     await until(lambda: len(child.got()) == 50, "it does not read")
+    await eventually(lambda: all_acknowledged(other), "what it read is not acknowledged")
     child.signal(signal.SIGSTOP)
     await send_all(other, "work", range(50, 150))
     child.signal(signal.SIGKILL)
@@ -232,7 +239,7 @@ async def test_a_process_frozen_for_longer_than_its_lease(
     await other.send(channel, {"n": last})
     await until(lambda: last in child.got(), "it is not reached")
     assert child.got() == sorted(set(child.got()))
-    assert await other.group_channels("chat") == [channel]
+    await members_are(other, "chat", [channel])
 
 
 @pytest.mark.patience(180)

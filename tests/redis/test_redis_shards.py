@@ -130,8 +130,8 @@ async def test_one_shard_away(
     make_layer: MakeLayer, server: RedisServer, own_server: RedisServer
 ) -> None:
     """Only what is stored there is concerned."""
-    layer = make_layer(server, own_server, patience=0.5)
-    other = make_layer(server, own_server, patience=0.5)
+    layer = make_layer(server, own_server, patience=2)
+    other = make_layer(server, own_server, patience=2)
     channels = [await layer.new_channel() for _ in range(30)]
     await asyncio.sleep(0.3)
     own_server.kill()

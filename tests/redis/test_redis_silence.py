@@ -80,8 +80,14 @@ async def test_a_frozen_server_is_noticed(
     with pytest.raises(StoreUnavailable):
         await asyncio.wait_for(late.send(channel, {"n": 1}), LIMIT)
     own_server.resume()
-    await asyncio.sleep(0.5)
-    await layer.send(channel, {"n": 2})
+
+    async def sent() -> bool:
+        with contextlib.suppress(StoreUnavailable):
+            await layer.send(channel, {"n": 2})
+            return True
+        return False
+
+    await eventually(sent, "it does not come back")
     numbers = []
     while 2 not in numbers:
         numbers.append((await asyncio.wait_for(layer.receive(channel), LIMIT))["n"])

@@ -72,7 +72,8 @@ ROUTES = [
 ]
 
 
-def test_consumers_of_each_kind_answer() -> None:
+def test_consumers_of_each_kind_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fairway.worker.receipt.GRACE", PATIENCE)  # to say "taken" is a message
     with site(ROUTES) as its:
         assert httpx.get(f"{its.http}/sync/ann").text == "GET ann"
         assert httpx.get(f"{its.http}/async/ann").text == "async ann"
@@ -461,8 +462,8 @@ def test_a_worker_that_dies_with_a_frame_closes_the_socket_with_1012() -> None:
 def test_a_slow_consumer_is_not_dead() -> None:
     with (
         site(
-            [route("websocket.receive", lambda message: (time.sleep(0.5), echo(message)))],
-            server={"lease": 0.15, "worker_timeout": 0.3},
+            [route("websocket.receive", lambda message: (time.sleep(2.5), echo(message)))],
+            server={"lease": 0.15, "worker_timeout": 2},
         ) as its,
         open_socket(its.ws) as client,
     ):
@@ -471,7 +472,7 @@ def test_a_slow_consumer_is_not_dead() -> None:
 
 
 def test_a_frame_that_no_worker_takes_closes_the_socket_with_1013() -> None:
-    with site(None, server={"worker_timeout": 0.3}) as its, contextlib.ExitStack() as stack:
+    with site(None, server={"worker_timeout": 2}) as its, contextlib.ExitStack() as stack:
         with working(its.layer, CHAT):
             client = stack.enter_context(open_socket(its.ws))
         client.send("anybody?")
