@@ -177,7 +177,8 @@ class ChannelLayer(ABC):
         """End a channel of this layer object: it leaves all its groups.
 
         For whoever made a channel and reads it no more. What waits in it is dropped, and
-        counted. Beyond the contract of Channels.
+        counted; what was sent to it before and comes later is so, too, within about a second.
+        Beyond the contract of Channels.
         """
         address = address_of(channel)
         if address.node != self.node:
