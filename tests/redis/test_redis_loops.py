@@ -20,7 +20,9 @@ from asgiref.sync import async_to_sync
 from benchmarks.redis_server import RedisServer
 from redis_support import MakeLayer, until, wait_for
 
+from fairway.engine.connector import Connector
 from fairway.redis import RedisChannelLayer
+from fairway.redis.hosts import named_dialers
 
 LIMIT = 15
 
@@ -119,6 +121,33 @@ def test_a_loop_that_stays_and_ends(
         wait_for(lambda: connections(server) == [2], "connections are left")
     if run is closes_without_a_word:  # asyncio complains of whoever closes a loop like that
         complaints[:] = [words for words in complaints if "Task was destroyed" not in words]
+
+
+class Unheard:
+    """Nobody who hears of a connection."""
+
+    def broke(self, connection: object, error: Exception | None) -> None:
+        """It isn't made."""
+
+    works = forget = lambda self, connection: None
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_loop_closed_without_a_word_while_it_connects(
+    own_server: RedisServer, complaints: list[str]
+) -> None:
+    (dialer,) = named_dialers([own_server.url]).values()
+    own_server.pause()
+
+    async def connect() -> None:
+        Connector(lambda lost: dialer.dial(), Unheard()).start()
+        await asyncio.sleep(0.05)
+
+    closes_without_a_word(connect())
+    gc.collect()
+    assert [words for words in complaints if "Task was destroyed" in words]
+    complaints[:] = [words for words in complaints if "Task was destroyed" not in words]
 
 
 async def test_waiting_in_a_loop_while_another_that_reads_ends(

@@ -138,8 +138,10 @@ async def within(seconds: float, call: Coroutine[Any, Any, T]) -> T:
     task.add_done_callback(lambda task: task.cancelled() or task.exception())  # it was heard of
     try:
         await asyncio.wait({task}, timeout=seconds)
-    finally:
+    except asyncio.CancelledError:
         await _end(task)
+        raise
+    await _end(task)
     if task.cancelled():
         raise asyncio.TimeoutError
     return task.result()
@@ -162,4 +164,5 @@ async def _end(task: asyncio.Future[Any]) -> None:
 def _abandon(connection: AbstractConnection) -> None:
     writer, connection._reader, connection._writer = connection._writer, None, None
     if writer is not None:
-        writer.transport.abort()
+        with contextlib.suppress(RuntimeError):  # the loop was closed: it goes with the garbage
+            writer.transport.abort()
