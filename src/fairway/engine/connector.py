@@ -102,12 +102,14 @@ class Connector(Generic[C]):
             self.connection = self._task = None
 
     async def _connect(self) -> None:
-        pause = FIRST_PAUSE
+        loop, pause = asyncio.get_running_loop(), FIRST_PAUSE
         try:
             while not self._closed:
                 try:
                     self.connection = await self._open_whole()
                 except Exception as error:
+                    if loop.is_closed():  # without a word: this goes with the garbage
+                        return
                     self._attempt_failed(_as_unavailable(error))
                     await asyncio.sleep(pause)
                     pause = min(2 * pause, LONGEST_PAUSE)

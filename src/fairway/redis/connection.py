@@ -19,7 +19,7 @@ from redis.asyncio.connection import Connection as RedisPyConnection
 
 from ..errors import StoreUnavailable
 from .conversation import Argument, Conversation
-from .dialing import Dialer
+from .dialing import Dialer, cut
 from .scripting import Script, load_scripts
 
 #: Seconds without a word on a connection that owes replies, after which its line is dead.
@@ -84,7 +84,7 @@ class RedisConnection(Conversation, asyncio.BufferedProtocol):
 
     def abort(self, reason: Exception | None = None) -> None:
         """Drop the connection as if it had broken."""
-        self._transport.abort()
+        cut(self._transport)
         self._end(reason)
 
     def leave(self) -> None:
@@ -151,7 +151,7 @@ def _take_over(connection: RedisPyConnection) -> asyncio.StreamWriter:
     connection._reader = connection._writer = None
     if reader.at_eof() or writer.transport.is_closing():
         # That it ended was said to the former protocol, and nobody would say it again.
-        writer.transport.abort()
+        cut(writer.transport)
         raise StoreUnavailable("the server closed the connection at once")
     return writer
 

@@ -164,5 +164,10 @@ async def _end(task: asyncio.Future[Any]) -> None:
 def _abandon(connection: AbstractConnection) -> None:
     writer, connection._reader, connection._writer = connection._writer, None, None
     if writer is not None:
-        with contextlib.suppress(RuntimeError):  # the loop was closed: it goes with the garbage
-            writer.transport.abort()
+        cut(writer.transport)
+
+
+def cut(transport: asyncio.WriteTransport) -> None:
+    """Close a socket at once. One whose loop was closed goes with the garbage."""
+    with contextlib.suppress(RuntimeError):
+        transport.abort()
