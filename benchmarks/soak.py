@@ -97,7 +97,7 @@ class Soak:
     async def _back(self, traffic: Traffic, fault: Fault) -> float:
         """Seconds until every channel was reached by something sent from now on."""
         first, started = len(self.ledger), time.monotonic()
-        while missing := self._not_reached(traffic, first):
+        while missing := _not_reached(traffic, first):
             if time.monotonic() > started + BACK_WITHIN:
                 raise click.ClickException(
                     f"{BACK_WITHIN:g} s after {fault.name}, not reached: {', '.join(missing)}"
@@ -105,14 +105,13 @@ class Soak:
             await asyncio.sleep(0.01)
         return time.monotonic() - started
 
-    def _not_reached(self, traffic: Traffic, first: int) -> list[str]:
-        specific = set(traffic.specific)
-        left = {*specific, traffic.normal} - self.ledger.reached(first)
-        by_group = specific - self.ledger.reached_by_group(first)
-        return sorted([*left, *(f"{channel} by its group" for channel in by_group)])
-
     async def _read_drops(self, layer: RedisChannelLayer) -> None:
         self.drops = (await layer.global_statistics())["drops"]
+
+
+def _not_reached(traffic: Traffic, first: int) -> list[str]:
+    by_group = [f"{channel} by its group" for channel in traffic.not_reached_by_group(first)]
+    return sorted([*traffic.not_reached(first), *by_group])
 
 
 def require_nothing_left(servers: list[RedisServer]) -> None:

@@ -64,6 +64,14 @@ class Traffic:
         self._sending = False
         await asyncio.gather(*self._senders)
 
+    def not_reached(self, since: int) -> list[str]:
+        """The channels that received nothing of what was sent to them from this number on."""
+        return sorted({*self.specific, self.normal} - self.ledger.reached(since))
+
+    def not_reached_by_group(self, since: int) -> list[str]:
+        """The members of the group that received nothing of what it was sent from then on."""
+        return sorted(set(self.specific) - self.ledger.reached_by_group(since))
+
     async def settle(self, patience: float = 5) -> None:
         """Return when all stored messages arrived, or none has come for a while."""
         arrived, quiet_since = -1, asyncio.get_running_loop().time()

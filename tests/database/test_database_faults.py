@@ -19,6 +19,7 @@ from database_support import BACKENDS, MakeLayer, backends, know, until
 from fairway.database import DatabaseChannelLayer, postgres
 from fairway.database.place import file_beside
 from fairway.errors import OutcomeUnknown, StoreUnavailable
+from flowing import groups_are_whole
 from waiting import eventually
 
 
@@ -47,14 +48,6 @@ async def flows_again(traffic: Traffic) -> None:
     await until(
         lambda: wanted <= traffic.ledger.reached(first),
         f"not all of {wanted} are reached: {traffic.ledger.reached(first)}",
-    )
-
-
-async def groups_are_whole(traffic: Traffic, since: int) -> None:
-    """Every channel has received something that was sent to the group by then."""
-    await until(
-        lambda: set(traffic.specific) <= traffic.ledger.reached_by_group(since),
-        "not all channels are in the group again",
     )
 
 

@@ -15,6 +15,7 @@ from benchmarks.traffic import Traffic
 from redis_support import BACK_WITHIN, SLACK, MakeLayer, eventually, garbling_line, until
 
 from fairway.redis import RedisChannelLayer
+from flowing import groups_are_whole
 
 
 @asynccontextmanager
@@ -52,14 +53,6 @@ async def flows_again(traffic: Traffic, since: float) -> None:
     took = time.monotonic() - since
     print(f"service was back after {took:.2f} s")
     assert took < BACK_WITHIN * SLACK
-
-
-async def groups_are_whole(traffic: Traffic, since: int) -> None:
-    """Every channel has received something that was sent to the group by then."""
-    await until(
-        lambda: set(traffic.specific) <= traffic.ledger.reached_by_group(since),
-        "not all channels are in the group again",
-    )
 
 
 async def test_connections_cut_at_random_moments(
