@@ -91,5 +91,4 @@ async def test_a_sqlite_file_is_looked_at_seldom_and_cheaply(
         shares.append((time.process_time() - used) / passed)
         print(f"{shares[-1]:.2%} of a core, {looks / passed:.0f} looks/s")
         assert 0 < looks / passed <= 40
-    # How little it is, is for the benchmarks to say, on a machine that does nothing else.
-    assert min(shares) < 0.1
+    assert min(shares) < 0.02  # half of which a busy machine may add
